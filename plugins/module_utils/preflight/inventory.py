@@ -1,0 +1,207 @@
+"""Problems of the inventory's shape: tiers, groups, addresses."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.tiered.django.plugins.module_utils import wiring
+
+from .problem import Problem, Unresolved, counted, listed, nearest
+
+TIERS = ("balancers", "app_servers", "media_servers", "cache_servers", "database_servers")
+
+# What people call a tier when they do not know our name for it.
+OTHER_NAMES = {
+    "balancers": ("lb", "lbs", "loadbalancers", "haproxy", "frontends", "proxies"),
+    "app_servers": ("app", "apps", "application", "applications", "web", "webs", "webservers", "django", "uwsgi"),
+    "media_servers": ("media", "static", "nginx", "files", "fileservers"),
+    "cache_servers": ("cache", "caches", "memcached", "memcache", "memcacheds"),
+    "database_servers": ("database", "databases", "db", "dbs", "dbservers", "postgres", "postgresql"),
+}
+
+
+def problems(
+    tiers: Mapping[str, Sequence[str]],
+    hosts: Mapping[str, Mapping[str, Any]],
+    groups: Mapping[str, Sequence[str]],
+    media_backend: str | None,
+) -> Iterator[Problem]:
+    """Find what is wrong with the placing of hosts.
+
+    :param tiers: The inventory names of each tier's hosts; a tier whose hosts are not known is left out.
+    :param hosts: The variables of each of these hosts.
+    :param groups: All groups of the inventory with their hosts.
+    :param media_backend: The value of ``site_media_backend``, None when it is not known.
+    """
+    yield from _membership(tiers, hosts, groups)
+    yield from _single_ones(tiers)
+    yield from _shared_uploads(tiers, media_backend)
+    if len(hosts) > 1:
+        yield from _machines(hosts)
+        yield from _addresses(hosts)
+
+
+def _squeezed(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def tier_meant_by(group: str) -> str | None:
+    """Return the tier whose name was probably meant by a group's name."""
+    squeezed = {_squeezed(tier): tier for tier in TIERS}
+    close = nearest(_squeezed(group), squeezed)
+    return squeezed[close] if close else None
+
+
+def _membership(
+    tiers: Mapping[str, Sequence[str]],
+    hosts: Mapping[str, Mapping[str, Any]],
+    groups: Mapping[str, Sequence[str]],
+) -> Iterator[Problem]:
+    misspelt = {
+        group: tier
+        for group, members in groups.items()
+        if group not in TIERS and (tier := tier_meant_by(group)) and set(members) - set(tiers.get(tier) or ())
+    }
+    for tier in tiers:
+        if tiers[tier]:
+            continue
+        meant = [group for group in misspelt if misspelt[group] == tier]
+        meant += [group for group in groups if _squeezed(group) in OTHER_NAMES[tier] and groups[group]]
+        for group in meant:
+            misspelt.pop(group, None)
+        if meant:
+            remedy = f"Did you mean {tier} by the group {listed(meant)}? Rename it."
+        else:
+            remedy = "Put a host into it; on a single server all five groups hold the same host."
+        yield Problem(tier, "the group has no host", remedy)
+    for group, tier in misspelt.items():
+        yield Problem(
+            group,
+            "the group is none of the tiers, so its hosts get nothing",
+            f"Did you mean {tier}? Rename the group, or put its hosts into {tier} too.",
+        )
+    for host in _all_hosts(tiers):
+        if host not in hosts:
+            yield Problem(
+                host,
+                "it stands in a tier but not in the inventory",
+                "Add the host to the inventory, or take it out of the topology_* variable that names it.",
+            )
+
+
+def _single_ones(tiers: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    databases = list(tiers.get("database_servers") or ())
+    if len(databases) > 1:
+        yield Problem(
+            "database_servers",
+            f"{counted(len(databases), 'host')} ({listed(databases)}) would be as many primaries with different data",
+            "Leave one host in the group: this release does not replicate databases.",
+        )
+    media = list(tiers.get("media_servers") or ())
+    if len(media) > 1:
+        yield Problem(
+            "media_servers",
+            f"{counted(len(media), 'host')} ({listed(media)}), but uploads live on one brick",
+            "Leave one host in the group: this release does not replicate uploads.",
+        )
+
+
+def _shared_uploads(tiers: Mapping[str, Sequence[str]], media_backend: str | None) -> Iterator[Problem]:
+    # Several media servers are a problem of their own, whatever the backend.
+    media = list(tiers.get("media_servers") or ())[:1]
+    writers = sorted({*(tiers.get("app_servers") or ()), *media})
+    if media_backend == "local" and len(writers) > 1:
+        yield Problem(
+            "site_media_backend",
+            f"with local, each of {listed(writers)} would keep the uploads that it received to itself",
+            "Remove the variable or set it to glusterfs, so that all of them share one volume.",
+        )
+
+
+def _all_hosts(tiers: Mapping[str, Sequence[str]]) -> list[str]:
+    return list(dict.fromkeys(host for tier in TIERS for host in tiers.get(tier) or ()))
+
+
+def _is_local(host: str, variables: Mapping[str, Any]) -> bool:
+    return variables.get("ansible_connection") in ("local", "ansible.builtin.local")
+
+
+def _machine(host: str, variables: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return what tells machines apart for Ansible, None when that is not known."""
+    if _is_local(host, variables):
+        return ("this machine",)
+    where = variables.get("ansible_host") or host
+    port = variables.get("ansible_port") or 22
+    if isinstance(where, Unresolved) or isinstance(port, Unresolved):
+        return None
+    return (str(where).lower(), str(port))
+
+
+def _grouped(keys: Mapping[str, Any]) -> dict[Any, list[str]]:
+    """Return the hosts of each key that several have, leaving out None."""
+    found: dict[Any, list[str]] = defaultdict(list)
+    for host, key in keys.items():
+        if key is not None:
+            found[key].append(host)
+    return {key: members for key, members in found.items() if len(members) > 1}
+
+
+def _machines(hosts: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
+    for machine, names in _grouped({host: _machine(host, hosts[host]) for host in hosts}).items():
+        yield Problem(
+            listed(names),
+            f"these inventory names are one machine ({' port '.join(machine)})",
+            "Give a machine one name and put that name into all of its groups.",
+        )
+    for host in hosts:
+        if host == "localhost":
+            yield Problem(
+                "localhost",
+                "the other hosts would find themselves under this name",
+                "Give the machine a name of its own in the inventory, with ansible_connection: local if you like.",
+            )
+
+
+def _unusable(address: str) -> str | None:
+    """Tell why other hosts cannot reach a valid address, None when they can."""
+    ip = ipaddress.ip_address(address)
+    for flaw in ("loopback", "unspecified", "multicast"):
+        if getattr(ip, f"is_{flaw}"):
+            return f"{address} is a {flaw} address" if flaw != "unspecified" else f"{address} stands for every address"
+    # A link-local IPv6 address means nothing without the name of an interface.
+    if ip.version == 6 and ip.is_link_local:
+        return f"{address} is a link-local address"
+    return None
+
+
+def _addresses(hosts: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
+    found: dict[str, str] = {}
+    for host, variables in hosts.items():
+        private = variables.get("private_address")
+        if isinstance(private, Unresolved):
+            continue
+        remedy = "Set it to the IP address at which the other hosts reach this one."
+        if private is not None and not wiring.ip_address(private):
+            yield Problem(f"private_address of {host}", f"{str(private)!r} is not an IP address", remedy)
+            continue
+        address = wiring.address_of({k: v for k, v in variables.items() if not isinstance(v, Unresolved)})
+        if not address:
+            if not isinstance(variables.get("ansible_host"), Unresolved):
+                yield Problem(
+                    host,
+                    "no address is known at which the other hosts reach it",
+                    "Set private_address for it in the inventory.",
+                )
+        elif flaw := _unusable(address):
+            subject = f"private_address of {host}" if private is not None else host
+            yield Problem(subject, f"{flaw}, which no other host reaches", remedy.replace("it ", "private_address "))
+        else:
+            found[host] = address
+    same_machine = set(_grouped({host: _machine(host, hosts[host]) for host in hosts}))
+    # Names of one machine are reported as such already.
+    rest = {host: None if _machine(host, hosts[host]) in same_machine else found[host] for host in found}
+    for address, names in _grouped(rest).items():
+        yield Problem(listed(names), f"they all have the address {address}", "Give each host its own private_address.")

@@ -1,0 +1,130 @@
+"""How much memory and how many processes each tier plans with: pure arithmetic, explained in docs/sizing.md."""
+
+from __future__ import annotations
+
+# What a tier gets of a host that it shares, relative to the others. The database and the application do the work;
+# nginx and HAProxy hold little more than buffers.
+TIER_WEIGHTS = {
+    "database_servers": 4,
+    "app_servers": 4,
+    "cache_servers": 2,
+    "media_servers": 1,
+    "balancers": 1,
+}
+
+# A Django process with its libraries, the C stack and arenas of two threads included.
+PROCESS_MB = 128
+FURTHER_THREAD_MB = 8
+
+
+def whole_number(value: object) -> int | None:
+    """Return an int, also from a string of digits as a template without native types delivers it, else None."""
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        return None
+
+
+def _at_least(minimum: int, value: object, name: str) -> int:
+    number = whole_number(value)
+    if number is None:
+        raise ValueError(f"{name} must be a whole number, not {value!r}")
+    if number < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, not {number}")
+    return number
+
+
+def memory_shares(memtotal_mb: int, tiers: list[str]) -> dict[str, int]:
+    """Divide a host's memory between the tiers that it stands in.
+
+    :param memtotal_mb: The host's memory in MB.
+    :param tiers: The groups of the host; groups that are no tiers (``all``, a data centre) count for nothing.
+    :returns: MB for each tier. The operating system keeps a tenth (at least 256 MB, at most 2048 MB, never more than a
+        quarter); the rest is divided by TIER_WEIGHTS.
+    :raises ValueError: memtotal_mb is no positive whole number, or tiers is no list.
+    """
+    memtotal_mb = _at_least(1, memtotal_mb, "memtotal_mb")
+    if isinstance(tiers, (str, bytes, dict)) or not hasattr(tiers, "__iter__"):
+        raise ValueError(f"tiers must be a list of group names, not {tiers!r}")
+    names = set(tiers)
+    weights = {tier: weight for tier, weight in TIER_WEIGHTS.items() if tier in names}
+    system = min(max(256, memtotal_mb // 10), 2048, memtotal_mb // 4)
+    total = sum(weights.values())
+    return {tier: (memtotal_mb - system) * weight // total for tier, weight in weights.items()}
+
+
+def uwsgi_processes(memory_mb: int, cores: int = 2, threads: int = 2) -> int:
+    """Return how many worker processes an application server runs.
+
+    :param memory_mb: What the application may plan with, in MB (see memory_shares).
+    :param cores: The host's cores.
+    :param threads: Threads in each process; they share the process's memory but for FURTHER_THREAD_MB beyond two.
+    :returns: Two processes a core, as a page waits about as long for its database as it computes, bounded by memory: a
+        process is planned with PROCESS_MB. At least one.
+    :raises ValueError: an argument is no positive whole number.
+    """
+    memory_mb = _at_least(1, memory_mb, "memory_mb")
+    cores = _at_least(1, cores, "cores")
+    threads = _at_least(1, threads, "threads")
+    process_mb = PROCESS_MB + FURTHER_THREAD_MB * max(0, threads - 2)
+    return max(1, min(2 * cores, memory_mb // process_mb))
+
+
+def postgres_tuning(memory_mb: int, cores: int = 2, max_connections: int = 100) -> dict[str, str | int]:
+    """Return settings of postgresql.conf for a server with that much memory, valid for PostgreSQL 15 to 17.
+
+    Every choice quotes PostgreSQL's manual, chapter "Server Configuration".
+
+    :param memory_mb: What the database may plan with, in MB (see memory_shares).
+    :param cores: The host's cores.
+    :param max_connections: The value of the setting of that name.
+    :returns: Settings by name; sizes as ``"149MB"``.
+    :raises ValueError: memory_mb is below 64, or another argument is no positive whole number.
+    """
+    memory_mb = _at_least(64, memory_mb, "memory_mb")
+    cores = _at_least(1, cores, "cores")
+    max_connections = _at_least(1, max_connections, "max_connections")
+
+    # "a reasonable starting value for shared_buffers is 25% of the memory" (20.4.1)
+    shared_buffers = memory_mb // 4
+
+    # The default of eight serves replication and extensions too, so it is never lowered (20.4.6).
+    worker_processes = max(8, cores)
+    parallel_workers = min(cores, 8)
+    # A web page's query should leave cores for the other pages; a single core gains nothing from parallel plans.
+    workers_of_one_query = min(cores // 2, 4)
+
+    # "the total memory used could be many times the value of work_mem" (20.4.1): every connection and every parallel
+    # worker may sort three times at once in what shared_buffers leaves. 64 MB is plenty for a page's query.
+    work_mem_kb = (memory_mb - shared_buffers) * 1024 // ((max_connections + parallel_workers) * 3)
+    work_mem_kb = min(max(work_mem_kb, 1024), 64 * 1024)
+
+    # Used by up to autovacuum_max_workers (3) at once, and by VACUUM only up to 1 GB before PostgreSQL 17 (20.4.1).
+    maintenance_work_mem = min(max(memory_mb // 16, 16), 1024)
+
+    # Larger spreads checkpoints, but lengthens recovery after a crash (20.5.2); never below the default of 1 GB.
+    max_wal_size = min(max(memory_mb, 1024), 8192)
+
+    return {
+        "shared_buffers": f"{shared_buffers}MB",
+        # The planner's guess at "both PostgreSQL's shared buffers and the portion of the kernel's disk cache" (20.7.2);
+        # it reserves nothing.
+        "effective_cache_size": f"{memory_mb * 3 // 4}MB",
+        "work_mem": f"{work_mem_kb}kB",
+        "maintenance_work_mem": f"{maintenance_work_mem}MB",
+        # wal_buffers stays automatic: 1/32 of shared_buffers, up to one segment of 16 MB (20.5.1).
+        "max_wal_size": f"{max_wal_size}MB",
+        "min_wal_size": f"{max_wal_size // 4}MB",
+        # "spreads the checkpoint across almost all of the available interval" (20.5.2)
+        "checkpoint_completion_target": "0.9",
+        # "solid-state drives might also be better modeled with a lower value …, e.g., 1.1" (20.7.2)
+        "random_page_cost": "1.1",
+        # "SSDs … can often process many concurrent requests, so the best value might be in the hundreds" (20.4.5)
+        "effective_io_concurrency": 200,
+        "max_worker_processes": worker_processes,
+        "max_parallel_workers": parallel_workers,
+        "max_parallel_workers_per_gather": workers_of_one_query,
+        "max_parallel_maintenance_workers": workers_of_one_query,
+    }
