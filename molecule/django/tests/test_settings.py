@@ -1,0 +1,108 @@
+"""The settings and secrets, as Django sees them and as nobody else does."""
+
+import re
+
+import pytest
+import release
+
+testinfra_hosts = ["app_servers"]
+
+
+def test_django_sees_production(host, inventory):
+    code = (
+        "from django.conf import settings as s;"
+        "print(json.dumps([s.DEBUG, s.ALLOWED_HOSTS, s.SESSION_ENGINE, s.STORAGES['staticfiles']['BACKEND'],"
+        " str(s.MEDIA_ROOT), s.SECRET_KEY]))"
+    )
+    assert release.ask_django(host, code) == [
+        False,
+        ["news.example.org", "www.news.example.org"],
+        "django.contrib.sessions.backends.cached_db",
+        "tiered_storage.HashedStaticFilesStorage",
+        "/srv/newsroom/media",
+        inventory["django_secret_key"],
+    ]
+
+
+def test_the_deployment_check_has_nothing_to_say(host):
+    done = host.run("newsroom-manage check --deploy --fail-level WARNING")
+    assert done.succeeded, done.stderr
+    assert "no issues" in done.stdout
+
+
+def test_the_project_gets_its_environment_and_no_root(host):
+    code = "import os; print(json.dumps([os.environ['NEWS_TOKEN'], os.getuid(), os.getgid(), os.getgroups()]))"
+    assert release.ask_django(host, code) == ['token-$0-"x"', 8100, 8100, [8100]]
+
+
+def test_the_way_to_the_database_is_encrypted_and_verified(host):
+    code = (
+        "from django.db import connection as c; k = c.cursor();"
+        "k.execute('SELECT ssl, current_user FROM pg_stat_ssl WHERE pid = pg_backend_pid()');"
+        "print(json.dumps([*k.fetchone(), c.settings_dict['OPTIONS']['sslmode']]))"
+    )
+    assert release.ask_django(host, code) == [True, "newsroom", "verify-full"]
+
+
+def test_the_site_cannot_change_the_schema(host):
+    code = "from django.db import connection; connection.cursor().execute('CREATE TABLE public.mine (id int)')"
+    done = host.run("newsroom-manage shell -c %s", code)
+    assert done.failed
+    assert "permission denied" in done.stderr
+
+
+def test_only_the_leader_knows_the_owner(host, inventory):
+    assert host.file("/etc/django/newsroom/owner.env").exists == inventory["django_leader"]
+    done = host.run("newsroom-manage migrate --plan")
+    assert done.succeeded == inventory["django_leader"], done.stderr
+
+
+def test_sessions_are_written_to_the_cache_and_the_database(host):
+    code = (
+        "from importlib import import_module; from django.conf import settings; from django.core.cache import cache;"
+        "S = import_module(settings.SESSION_ENGINE).SessionStore; s = S(); s['a'] = 1; s.save();"
+        "from django.contrib.sessions.models import Session;"
+        "print(json.dumps([cache.get(s.cache_key) == {'a': 1}, Session.objects.filter(pk=s.session_key).count()]))"
+    )
+    assert release.ask_django(host, code) == [True, 1]
+
+
+def test_a_missing_migration_would_be_seen_on_every_host(host):
+    assert "[ ]" not in host.check_output("newsroom-manage showmigrations")
+
+
+@pytest.fixture
+def secrets(inventory):
+    """The parts of all secrets that no quoting changes."""
+    names = ("django_secret_key", "django_database_password", "django_database_owner_password")
+    return [inventory[name] for name in names] + ["0123456789abcdefghijklmnop"]
+
+
+def test_secrets_are_roots_alone(host, secrets):
+    for path in ("secrets.env", "owner.env", "build.env"):
+        file = host.file(f"/etc/django/newsroom/{path}")
+        if file.exists:
+            assert (file.user, file.mode) == ("root", 0o600)
+    marks = "|".join(re.escape(secret[:8]) for secret in secrets)
+    found = host.run(
+        f"grep -rlE '{marks}' /srv/newsroom /etc/django /usr/local/bin /var/log /var/cache/newsroom-build /tmp"
+    )
+    assert set(found.stdout.split()) <= {f"/etc/django/newsroom/{name}.env" for name in ("secrets", "owner")}
+
+
+def test_secrets_are_in_no_log(host, secrets):
+    journal = host.check_output("journalctl --no-pager --output=cat")
+    assert "newsroom-manage" in journal, "Ansible logs what it runs: this would see a secret on a command line"
+    for secret in secrets:
+        assert secret[:8] not in journal
+
+
+def test_secrets_are_on_no_command_line(host, secrets):
+    # The command reads all command lines, its own one and those of its parents included, while Django runs.
+    code = (
+        "import glob; print(json.dumps([open(p, errors='replace').read() for p in glob.glob('/proc/[0-9]*/cmdline')]))"
+    )
+    lines = release.ask_django(host, code)
+    assert any("newsroom-manage" in line or "manage.py" in line for line in lines)
+    for secret in secrets:
+        assert not any(secret[:8] in line for line in lines)
