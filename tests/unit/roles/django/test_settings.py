@@ -51,7 +51,7 @@ class TestDatabase:
         assert (found["HOST"], found["PORT"], found["NAME"]) == ("10.0.5.1", "5432", "newsroom")
         assert (found["USER"], found["PASSWORD"]) == ("newsroom", 'it\'s "secret"')
         assert found["OPTIONS"]["sslmode"] == "verify-full"
-        assert found["OPTIONS"]["sslrootcert"] == "/etc/django/newsroom/database-ca.crt"
+        assert found["OPTIONS"]["sslrootcert"] == str(site.configuration / "database-ca.crt")
         assert "timeout" not in found["OPTIONS"], "an option of SQLite would make every connection fail"
 
     def test_no_tls_on_the_same_host(self, site):
