@@ -11,6 +11,11 @@ import tempfile
 import time
 from pathlib import Path
 
+PYTHON_PACKAGES = """
+from importlib.metadata import distributions
+print(*{f"{each.name}=={each.version}" for each in distributions()})
+"""
+
 LAB = os.environ["LAB_NAME"]
 HOST = f"tiered-{LAB}-web1"
 SETTLE = 30
@@ -71,6 +76,7 @@ def main():
         os.environ["XDG_CACHE_HOME"] = cache
         _, first = play("playbooks/site.yml")
         packages = sorted(set(on_host("apt-mark showmanual").split()) - before)
+        python_packages = on_host(f"/srv/*/current/venv/bin/python -c '{PYTHON_PACKAGES}'")
         seconds = []
         for _ in range(REPEATS):
             recap, duration = play("playbooks/site.yml")
@@ -86,6 +92,8 @@ def main():
         "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "
         + " ".join(packages)
     )
+    apt = time.monotonic() - start
+    on_host(f"python3 -m venv /tmp/venv && /tmp/venv/bin/pip install {python_packages}")
     install = time.monotonic() - start
     play("molecule/lab/destroy.yml")
 
@@ -99,14 +107,15 @@ Written by `make bench`: the whole stack of `inventories/single_server` in a con
 | what | measured |
 |---|---|
 | first `site.yml`, from a bare server | {first:.0f} s |
-| installing the same packages alone, with `apt-get` | {install:.0f} s |
-| the first over the latter | {first / install:.1f} |
+| installing the same packages alone, with `apt-get` and `pip` | {apt:.0f} s + {install - apt:.0f} s |
+| the first `site.yml` over that | {first / install:.1f} |
 | `site.yml` again, median of {REPEATS} (changed: {changed}) | {statistics.median(seconds):.1f} s |
 | fastest and slowest of those | {min(seconds):.1f} s, {max(seconds):.1f} s |
 | memory of the idle server | {memory:.0f} MiB |
 
 Memory is the sum of the proportional set sizes (PSS) of all processes on the server, {SETTLE} s after the last run;
-the page cache is not in it. The packages are {", ".join(f"`{package}`" for package in packages)}.
+the page cache is not in it. The packages are {", ".join(packages)};
+from PyPI {", ".join(sorted(python_packages.split()))}.
 """)
     print(Path("docs/benchmarks.md").read_text())
 

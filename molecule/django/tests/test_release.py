@@ -26,9 +26,7 @@ def test_only_the_leader_builds(host, inventory):
 
 def test_nothing_comes_from_the_system(host):
     python = f"{release.current(host)}/venv/bin/python"
-    paths = host.check_output(
-        f"{python} -c 'import django, uwsgidecorators, psycopg2, pymemcache as p; print(p.__file__)'"
-    )
+    paths = host.check_output(f"{python} -c 'import django, psycopg2, pymemcache as p; print(p.__file__)'")
     assert paths.startswith(release.current(host))
     host.check_output(f"{python} -m pip check")
 
@@ -37,16 +35,13 @@ def test_a_tampered_wheel_is_refused(host):
     directory, install = release.current(host), (release.ROLE / "files" / "install.sh").read_text()
     host.check_output(
         f"rm -rf /root/t && mkdir -p /root/t/code /root/t/w && cp {directory}/requirements.lock /root/t"
-        f" && tar -xf {directory}/wheels.tar -C /root/t/w"
+        f" && tar -xf {directory}/wheels.tar -C /root/t/w && printf x >> $(echo /root/t/w/sqlparse-*.whl)"
+        " && tar -cf /root/t/wheels.tar -C /root/t/w ."
     )
-    for tampered in (False, True):
-        if tampered:
-            host.check_output("printf x >> /root/t/w/sqlparse-*.whl")
-        host.check_output("rm -f /root/t/.installed && tar -cf /root/t/wheels.tar -C /root/t/w .")
-        done = host.run("sh -euc %s sh /root/t here", install)
-        assert done.succeeded != tampered, done.stderr
-        assert host.file("/root/t/.installed").exists != tampered
+    done = host.run("sh -euc %s sh /root/t here", install)
+    assert done.failed
     assert "DO NOT MATCH THE HASHES" in done.stderr
+    assert not host.file("/root/t/.installed").exists
     host.check_output("rm -rf /root/t")
 
 

@@ -16,6 +16,8 @@ TMPDIR=$work
 PIP_CACHE_DIR=$home/pip
 PIP_DISABLE_PIP_VERSION_CHECK=1
 PIP_NO_INPUT=1
+# Without it the pip of Debian 12 wants the package "wheel", which a virtual environment there does not have.
+PIP_USE_PEP517=1
 set +a
 umask 022
 as_builder() { setpriv --reuid="$user" --regid="$user" --init-groups --inh-caps=-all --no-new-privs -- "$@"; }
