@@ -33,6 +33,8 @@ class Reader(requests.Session):
         self.url = url
         self.verify = str(authority)
         self.trust_env = False
+        # A kept connection may be closed by the server in the moment of the next request; unlike browsers, requests gives up.
+        self.headers["Connection"] = "close"
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:
         """Ask for a path of the site or a whole URL."""

@@ -43,7 +43,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.tiered.django.plugins.module_utils import sizing
 
 # The default of the role uwsgi.
-THREADS = 2
+THREADS = 1
 
 
 def maxconn(variables):

@@ -23,13 +23,13 @@ options:
   threads:
     description: Threads in each process.
     type: int
-    default: 2
+    default: 1
 """
 
 EXAMPLES = r"""
 - name: Show the number of processes of an application server with 2 GB
   ansible.builtin.debug:
-    msg: "{{ 2048 | tiered.django.uwsgi_processes(cores=4, threads=2) }}"
+    msg: "{{ 2048 | tiered.django.uwsgi_processes(cores=4) }}"
 """
 
 RETURN = r"""
@@ -43,7 +43,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.tiered.django.plugins.module_utils import sizing
 
 
-def uwsgi_processes(memory_mb, cores=2, threads=2):
+def uwsgi_processes(memory_mb, cores=2, threads=1):
     """Call the calculation; its objections become a filter's."""
     try:
         return sizing.uwsgi_processes(memory_mb, cores, threads)

@@ -12,7 +12,7 @@ TIER_WEIGHTS = {
     "balancers": 1,
 }
 
-# A Django process with its libraries, the C stack and arenas of two threads included.
+# A Django process with its libraries, the C stack and arenas of one or two threads included.
 PROCESS_MB = 128
 FURTHER_THREAD_MB = 8
 
@@ -55,7 +55,7 @@ def memory_shares(memtotal_mb: int, tiers: list[str]) -> dict[str, int]:
     return {tier: (memtotal_mb - system) * weight // total for tier, weight in weights.items()}
 
 
-def uwsgi_processes(memory_mb: int, cores: int = 2, threads: int = 2) -> int:
+def uwsgi_processes(memory_mb: int, cores: int = 2, threads: int = 1) -> int:
     """Return how many worker processes an application server runs.
 
     :param memory_mb: What the application may plan with, in MB (see memory_shares).

@@ -74,7 +74,7 @@ def sysctl_differences(wanted):
 
 def firewall_state(version):
     """Return `wanted` when the running rules are the ones of this version, untouched; else `other` or `absent`."""
-    running = output_of("nft", "--stateless", "list", "table", "inet", "tiered")
+    running = output_of("nft", "--stateless", "--numeric", "list", "table", "inet", "tiered")
     if not running:
         return "absent"
     loaded = pathlib.Path("/run/tiered-firewall.ruleset")

@@ -18,7 +18,7 @@ def of(variables):
 
 
 def test_processes_follow_from_the_facts():
-    assert of({"ansible_facts": FACTS}) == {**SERVER, "maxconn": 16}
+    assert of({"ansible_facts": FACTS}) == {**SERVER, "maxconn": 8}
 
 
 def test_a_tier_that_shares_its_host_gets_less():
@@ -33,7 +33,7 @@ def test_the_inventory_wins():
 
 
 def test_the_inventory_makes_facts_unnecessary():
-    assert of({"uwsgi_processes": 3})["maxconn"] == 6
+    assert of({"uwsgi_processes": 3})["maxconn"] == 3
 
 
 def test_hosts_without_facts_are_named():

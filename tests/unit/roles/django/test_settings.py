@@ -252,9 +252,6 @@ class TestMessages:
         ) == ["mail.example.org", 587, "ada@example.org", "p/w", True, False]
 
     def test_mailers_of_a_newer_project(self, site):
-        django = pytest.importorskip("django")
-        if django.VERSION < (6, 1):
-            pytest.skip("MAILERS came with Django 6.1")
         console = "django.core.mail.backends.console.EmailBackend"
         site.project(f"MAILERS = {{'default': {{'BACKEND': '{console}'}}, 'news': {{'BACKEND': '{console}'}}}}")
         site.deploy(django_email_url="set")
