@@ -44,9 +44,9 @@ def why_failed(code, log):
         # Molecule destroys the lab after a failure; the reason is above that.
         return "\n".join(log.partition("Executed: Failed")[0].splitlines()[-TAIL:])
     # Molecule does not mind changes in check mode after the converge; we do.
-    check = re.search(r"> check\] Executing$(.*?)> check\] Executed", log, re.DOTALL | re.MULTILINE)
-    if check and re.search(r"changed=[1-9]", check[1]):
-        return "After the converge, check mode would change something:\n" + check[1]
+    checks = re.findall(r"> check\] Executing$(.*?)> check\] Executed", log, re.DOTALL | re.MULTILINE)
+    if checks and re.search(r"changed=[1-9]", checks[-1]):
+        return "After the converge, check mode would change something:\n" + checks[-1]
     return ""
 
 
