@@ -33,7 +33,7 @@ class Reader(requests.Session):
         self.url = url
         self.verify = str(authority)
         self.trust_env = False
-        # The server may close a kept connection in the moment of the next request. Browsers try again, requests does not.
+        # A kept connection may be closed just before the next request. Browsers try again, requests does not.
         self.headers["Connection"] = "close"
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:
