@@ -8,8 +8,8 @@ short_description: Tell which Debian packages a host has
 version_added: 0.1.0
 author: tiered.django contributors
 description:
-  - Returns the same facts as M(ansible.builtin.package_facts) for packages that are installed. It asks dpkg itself, where
-    that module opens the package lists of apt, too, which takes three times as long.
+  - Returns the same facts as M(ansible.builtin.package_facts) for packages that are installed. It asks dpkg itself,
+    where that module opens the package lists of apt, too, which takes three times as long.
 options: {}
 attributes:
   check_mode:
