@@ -216,15 +216,19 @@ class Site:
             answers.append(self.app_server().check_output("bash -c %s", script))
         return "\n".join(answers)
 
-    def from_each_server(self, ask: Callable[[], requests.Response], most: int = 40) -> dict[str, requests.Response]:
-        """Repeat a request until every application server has answered it once."""
+    def from_each_server(
+        self, ask: Callable[[], requests.Response], seconds: float = 10
+    ) -> dict[str, requests.Response]:
+        """Repeat a request until every application server has answered it once, noticed by the balancer."""
         answers: dict[str, requests.Response] = {}
-        for _ in range(most):
+
+        def complete() -> bool:
             answer = ask()
             answers.setdefault(answer.headers.get("X-Served-By", f"status {answer.status_code}"), answer)
-            if set(self.groups["app_servers"]) <= set(answers):
-                break
-        assert set(answers) == set(self.groups["app_servers"]), f"{most} requests were answered by {sorted(answers)}"
+            return set(self.groups["app_servers"]) <= set(answers)
+
+        eventually(complete, seconds, "an answer of every application server", pause=0.02)
+        assert set(answers) == set(self.groups["app_servers"]), f"answered by {sorted(answers)}"
         return answers
 
 
@@ -239,12 +243,12 @@ def _output(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def eventually(holds: Callable[[], Any], seconds: float, what: str) -> float:
+def eventually(holds: Callable[[], Any], seconds: float, what: str, pause: float = 0.25) -> float:
     """Wait until something is so and return how long that took; fail after so many seconds."""
     begun = time.monotonic()
     while not holds():
         assert time.monotonic() - begun < seconds, f"not within {seconds} s: {what}"
-        time.sleep(0.25)
+        time.sleep(pause)
     return time.monotonic() - begun
 
 

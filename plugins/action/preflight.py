@@ -43,19 +43,25 @@ class ActionModule(ActionBase):
         scopes = Scopes(self._templar, task_vars or {})
 
         tiers = plain(arguments["tiers"]) or {tier: scopes.tier(tier) for tier in inventory.TIERS}
+        groups = plain((task_vars or {})["groups"])
         members = [host for hosts in tiers.values() if not isinstance(hosts, Unresolved) for host in hosts]
+        # Those that leave are in no tier any more.
+        members += [host for tier in inventory.TIERS for host in groups.get(tier, [])]
         names = [host for host in dict.fromkeys(members) if scopes.knows(host)]
         first = names[0] if names else None
         site = plain(arguments["site"]) or scopes.values(first, scopes.site_variables(first))
+        hosts = {host: scopes.of_inventory(host, first, site) for host in names}
         found = find_problems(
             site=site,
             tiers=tiers,
-            hosts={host: scopes.of_inventory(host, first, site) for host in names},
-            groups=plain((task_vars or {})["groups"]),
+            hosts=hosts,
+            groups=groups,
             ports=plain(arguments["ports"])
             or scopes.values(first, {part: variable for part, (_, variable) in capacity.PORTS.items()}),
         )
         result["changed"] = False
+        for remark in inventory.remarks(hosts, groups):
+            self._display.warning(remark)
         result["problems"] = [asdict(problem) for problem in found]
         if found:
             result["failed"] = True

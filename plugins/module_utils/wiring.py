@@ -8,6 +8,9 @@ from typing import Any
 
 LOOPBACK = "127.0.0.1"
 EVERYONE = "everyone"
+TIERS = ("balancers", "app_servers", "media_servers", "cache_servers", "database_servers")
+# The mark of a host that leaves all its tiers and cannot be reached any more.
+GONE = "gone"
 
 
 class WiringError(ValueError):
@@ -57,6 +60,56 @@ def addresses(hosts: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, st
             f"no address is known for {', '.join(unknown)}: set private_address for each of them in the inventory"
         )
     return {host: str(address) for host, address in found.items()}
+
+
+def _is_set(mark: Any) -> bool:
+    """Tell whether a mark that may come as text stands for yes."""
+    return str(mark).lower() in ("true", "yes", "1")
+
+
+def leaves(variables: Mapping[str, Any], tier: str) -> bool:
+    """Tell whether a host is marked as leaving a tier.
+
+    :param variables: The variables of the host: ``topology_leaving`` is true, ``gone``, a tier or a list of tiers.
+    :param tier: Name of the tier.
+    """
+    mark = variables.get("topology_leaving") or False
+    if isinstance(mark, str):
+        return mark in (GONE, tier) or _is_set(mark)
+    return _is_set(mark) if isinstance(mark, (bool, int)) else tier in mark
+
+
+def is_away(variables: Mapping[str, Any]) -> bool:
+    """Tell whether a host is not to be contacted: marked as absent for a while, or as gone for good."""
+    return _is_set(variables.get("topology_absent", False)) or variables.get("topology_leaving") == GONE
+
+
+def staying(hosts: Iterable[str], hostvars: Mapping[str, Any], tier: str, until_left: bool = False) -> list[str]:
+    """Leave out the hosts that leave a tier.
+
+    :param hosts: Inventory names.
+    :param hostvars: The variables of every host.
+    :param tier: Name of the tier.
+    :param until_left: Keep hosts that are about to leave and have not left yet, which is said by ``topology_left``, the
+        list of tiers that a host has left. What is gone for good has left.
+    """
+
+    def stays(variables: Mapping[str, Any]) -> bool:
+        if not leaves(variables, tier):
+            return True
+        return until_left and not is_away(variables) and tier not in variables.get("topology_left", TIERS)
+
+    return [host for host in hosts if stays(hostvars[host])]
+
+
+def leaving(groups: Mapping[str, Iterable[str]], hostvars: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Tell which hosts leave which tiers.
+
+    :param groups: The hosts of each tier, those that leave included.
+    :param hostvars: The variables of every host.
+    :returns: The hosts that leave each tier, in the order of the group.
+    """
+    return {tier: [host for host in groups.get(tier, ()) if leaves(hostvars[host], tier)] for tier in TIERS}
 
 
 def is_loopback(servers: Iterable[str], clients: Iterable[str]) -> bool:
@@ -129,3 +182,24 @@ def firewall_rules(links: Iterable[Mapping[str, Any]], hostvars: Mapping[str, An
         if peers:
             rules.append({**rule, "sources": sorted(set(addresses(peers, hostvars).values()))})
     return rules
+
+
+def peers(links: Iterable[Mapping[str, Any]], hostvars: Mapping[str, Any], host: str) -> dict[str, dict[str, Any]]:
+    """Tell whom a host talks to: all that its configuration takes from the inventory.
+
+    :param links: The links of the topology, as for :func:`firewall_rules`.
+    :param hostvars: The variables of every host.
+    :param host: Inventory name of the host.
+    :returns: For each link that begins or ends at the host its ``ports``, and by inventory name the addresses that it
+        comes ``from`` or goes ``to``.
+    :raises WiringError: with all hosts whose address is not known.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for link in links:
+        origins = [] if link["from"] == EVERYONE else list(link["from"])
+        for side, ours, theirs in (("from", link["to"], origins), ("to", origins, link["to"])):
+            others = sorted({*theirs} - {host})
+            if host in ours and others:
+                entry = found.setdefault(link["name"], {"ports": [str(port) for port in link["ports"]]})
+                entry[side] = addresses(others, hostvars)
+    return found

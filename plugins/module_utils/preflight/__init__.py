@@ -14,7 +14,10 @@ from .site import REQUIRED
 __all__ = ["HOST_VARIABLES", "REQUIRED", "Problem", "Unresolved", "find_problems", "report"]
 
 # What preflight looks at in the inventory of each host, beside the site's variables.
-HOST_VARIABLES = ("private_address", "ansible_host", "ansible_port", "ansible_connection", *capacity.SIZES)
+HOST_VARIABLES = (
+    *("private_address", "ansible_host", "ansible_port", "ansible_connection", "topology_leaving", "topology_absent"),
+    *capacity.SIZES,
+)
 
 
 def find_problems(

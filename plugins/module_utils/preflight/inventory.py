@@ -9,9 +9,9 @@ from typing import Any
 
 from ansible_collections.tiered.django.plugins.module_utils import wiring
 
-from .problem import Problem, Unresolved, counted, listed, nearest
+from .problem import Problem, Unresolved, listed, nearest
 
-TIERS = ("balancers", "app_servers", "media_servers", "cache_servers", "database_servers")
+TIERS = wiring.TIERS
 
 # What people call a tier when they do not know our name for it.
 OTHER_NAMES = {
@@ -37,7 +37,7 @@ def problems(
     :param media_backend: The value of ``site_media_backend``, None when it is not known.
     """
     yield from _membership(tiers, hosts, groups)
-    yield from _single_ones(tiers)
+    yield from _marks(hosts, groups)
     yield from _shared_uploads(tiers, media_backend)
     if len(hosts) > 1:
         yield from _machines(hosts)
@@ -66,7 +66,7 @@ def _membership(
         if group not in TIERS and (tier := tier_meant_by(group)) and set(members) - set(tiers.get(tier) or ())
     }
     for tier in tiers:
-        if tiers[tier]:
+        if tiers[tier] or groups.get(tier):
             continue
         meant = [group for group in misspelt if misspelt[group] == tier]
         meant += [group for group in groups if _squeezed(group) in OTHER_NAMES[tier] and groups[group]]
@@ -92,27 +92,83 @@ def _membership(
             )
 
 
-def _single_ones(tiers: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
-    databases = list(tiers.get("database_servers") or ())
+def _marks(hosts: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    """Find marks of hosts that mean nothing, or that would take away what must not go."""
+    for host, variables in hosts.items():
+        mark = variables.get("topology_leaving")
+        tiers = mark if isinstance(mark, list) else []
+        if (
+            isinstance(mark, str)
+            and mark != wiring.GONE
+            and mark.lower() not in ("true", "false", "yes", "no", "0", "1", "")
+        ):
+            tiers = [mark]
+        own = [tier for tier in TIERS if host in groups.get(tier, ())]
+        for tier in tiers:
+            if tier not in own:
+                yield Problem(
+                    f"topology_leaving of {host}",
+                    f"{tier} is no tier that the host stands in",
+                    "Write true for all of its tiers, gone when it cannot be reached any more,"
+                    f" or some of {listed(own)}.",
+                )
+    for tier in TIERS:
+        members = [host for host in groups.get(tier, ()) if host in hosts]
+        leaving = [host for host in members if wiring.leaves(hosts[host], tier)]
+        staying = [host for host in members if host not in leaving]
+        if leaving and not staying:
+            yield Problem(
+                f"topology_leaving of {listed(leaving)}",
+                f"nobody would be left in {tier}",
+                "Let at least one host of the tier stay, or add one first.",
+            )
+        elif tier == "database_servers" and members and members[0] in leaving:
+            yield Problem(
+                f"topology_leaving of {members[0]}",
+                "it is the primary, which holds the data",
+                "Let it stay: this release does not move the data to another host.",
+            )
+        elif staying and all(wiring.is_away(hosts[host]) for host in staying):
+            yield Problem(
+                f"topology_absent of {listed(staying)}",
+                f"nobody would be there in {tier}",
+                "Bring one of them back, or add another host to the tier.",
+            )
+        elif tier == "database_servers" and staying and wiring.is_away(hosts[staying[0]]):
+            yield Problem(
+                f"topology_absent of {staying[0]}",
+                "it is the primary, without which nothing can be set up",
+                "Bring it back.",
+            )
+
+
+def remarks(hosts: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield what a person should be reminded of in every run.
+
+    :param hosts: The variables of each host that stands in a tier.
+    :param groups: All groups of the inventory with their hosts.
+    """
+    for host, variables in hosts.items():
+        if variables.get("topology_leaving") == wiring.GONE:
+            yield f"{host} is marked as gone: everybody forgets it. After this run, delete it from the inventory."
+        elif wiring.is_away(variables):
+            yield f"{host} is marked as absent: it is not contacted, and does not get the changes of this run."
+        elif leaving := [tier for tier in TIERS if host in groups.get(tier, ()) and wiring.leaves(variables, tier)]:
+            yield f"{host} leaves {listed(leaving)}. After this run, take it out of these groups."
+    databases = [
+        host
+        for host in groups.get("database_servers", ())
+        if not wiring.leaves(hosts.get(host, {}), "database_servers")
+    ]
     if len(databases) > 1:
-        yield Problem(
-            "database_servers",
-            f"{counted(len(databases), 'host')} ({listed(databases)}) would be as many primaries with different data",
-            "Leave one host in the group: this release does not replicate databases.",
-        )
-    media = list(tiers.get("media_servers") or ())
-    if len(media) > 1:
-        yield Problem(
-            "media_servers",
-            f"{counted(len(media), 'host')} ({listed(media)}), but uploads live on one brick",
-            "Leave one host in the group: this release does not replicate uploads.",
+        yield (
+            f"All data is on {databases[0]}. This release does not replicate databases:"
+            f" {listed(databases[1:])} only {'keeps its place' if len(databases) == 2 else 'keep their places'}."
         )
 
 
 def _shared_uploads(tiers: Mapping[str, Sequence[str]], media_backend: str | None) -> Iterator[Problem]:
-    # Several media servers are a problem of their own, whatever the backend.
-    media = list(tiers.get("media_servers") or ())[:1]
-    writers = sorted({*(tiers.get("app_servers") or ()), *media})
+    writers = sorted({*(tiers.get("app_servers") or ()), *(tiers.get("media_servers") or ())})
     if media_backend == "local" and len(writers) > 1:
         yield Problem(
             "site_media_backend",

@@ -17,7 +17,7 @@ PAGES = {
 def victim(site, reader):
     """Return an application server that is well before the test and must be well after it."""
     victim = site.groups["app_servers"][-1]
-    site.from_each_server(lambda: reader.get("/search/"), most=200)
+    site.from_each_server(lambda: reader.get("/search/"), seconds=30)
     yield victim
     site.start(victim)
     eventually(lambda: reader.get("/search/").headers.get("X-Served-By") == victim, 90, f"{victim} serves again")

@@ -125,8 +125,6 @@ def test_each_host_is_seen_with_its_own_variables(preflight):
         "uwsgi_processes of www3",
         "private_address of www4",
         "site_uid of www4",
-        "database_servers",
-        "media_servers",
         "www1, www2",
         "site_uid",
         "uwsgi_processes of www4",

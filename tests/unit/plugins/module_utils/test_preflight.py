@@ -20,6 +20,9 @@ from ansible_collections.tiered.django.plugins.module_utils.preflight import (
     site,
     source,
 )
+from ansible_collections.tiered.django.plugins.module_utils.preflight import (
+    inventory as shape,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -291,8 +294,26 @@ BAD = [
     (add_group("appservers", "app1", "app3"), "appservers", "Did you mean app_servers?"),
     (add_group("database-server", "db2"), "database-server", "Did you mean database_servers?"),
     (set_tier("cache_servers", "app1", "cache7"), "cache7", "Add the host to the inventory"),
-    (both(set_tier("database_servers", "db1", "media1")), "database_servers", "does not replicate databases"),
-    (set_tier("media_servers", "media1", "app1"), "media_servers", "does not replicate uploads"),
+    # Marks of hosts
+    (
+        set_host("app1", topology_leaving=["media_servers"]),
+        "topology_leaving of app1",
+        "some of app_servers, cache_servers",
+    ),
+    (set_host("app1", topology_leaving="app"), "topology_leaving of app1", "gone when it cannot be reached"),
+    (set_host("media1", topology_leaving=True), "topology_leaving of media1", "at least one host of the tier"),
+    (set_host("lb1", topology_leaving="gone"), "topology_leaving of lb1", "at least one host of the tier"),
+    (
+        both(set_tier("database_servers", "db1", "media1"), set_host("db1", topology_leaving=["database_servers"])),
+        "topology_leaving of db1",
+        "does not move the data",
+    ),
+    (set_host("lb1", topology_absent=True), "topology_absent of lb1", "Bring one of them back"),
+    (
+        both(set_tier("database_servers", "db1", "media1"), set_host("db1", topology_absent="yes")),
+        "topology_absent of db1",
+        "Bring it back",
+    ),
     (lambda i: i.tiers.update(app_servers=Unresolved("x")), "topology_app_servers", "correct the spelling"),
     # Addresses and machines
     (set_host("db1", ansible_facts={}), "db1", "Set private_address"),
@@ -479,6 +500,42 @@ def test_all_problems_are_reported_at_once(inventory):
     lines = report(found).splitlines()
     assert lines[0] == f"Preflight found {len(found)} problems; no host was touched."
     assert [line.split(".")[0] for line in lines[1:]] == [str(number + 1) for number in range(len(found))]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        set_tier("media_servers", "media1", "app1"),
+        set_tier("database_servers", "db1", "media1"),
+        set_host("app1", topology_leaving=True),
+        set_host("app1", topology_leaving="gone"),
+        set_host("app1", topology_leaving=["app_servers", "cache_servers"]),
+        set_host("app1", topology_leaving="app_servers"),
+        set_host("app1", topology_leaving=False, topology_absent="no"),
+        set_host("app2", topology_absent=True),
+        both(set_tier("database_servers", "db1", "media1"), set_host("media1", topology_leaving=["database_servers"])),
+    ],
+)
+def test_what_can_be_lost_may_be_many_leave_or_be_absent(inventory, change):
+    change(inventory)
+    assert inventory.problems() == []
+
+
+def test_every_run_reminds_of_marked_hosts_and_of_databases_without_data():
+    hosts = {
+        "a": {"topology_leaving": "gone"},
+        "b": {"topology_absent": True},
+        "c": {"topology_leaving": ["app_servers"]},
+        "d": {},
+        "db1": {},
+        "db2": {},
+    }
+    groups = {"app_servers": ["a", "b", "c", "d"], "cache_servers": ["c"], "database_servers": ["db1", "db2"]}
+    remarks = list(shape.remarks(hosts, groups))
+    assert [remark.split()[0] for remark in remarks] == ["a", "b", "c", "All"]
+    assert "c leaves app_servers." in remarks[2]
+    assert "db2 only keeps its place" in remarks[3]
+    assert list(shape.remarks({"d": {}, "db1": {}}, {**groups, "database_servers": ["db1"]})) == []
 
 
 def test_an_empty_inventory_is_reported_and_not_an_error():

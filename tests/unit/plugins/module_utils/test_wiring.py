@@ -77,3 +77,52 @@ def test_a_certificate_is_valid_for_the_address_that_clients_use():
     assert wiring.certificate_requests([{"name": "db1", "address": "10.0.0.21", "port": 5432}], "postgres") == [
         {"name": "postgres-db1", "common_name": "db1", "alternative_names": ["IP:10.0.0.21"]}
     ]
+
+
+MARKED = {
+    "stays": {"topology_leaving": False},
+    "leaves": {"topology_leaving": True, "topology_left": []},
+    "has_left": {"topology_leaving": "yes", "topology_left": ["app_servers"]},
+    "elsewhere": {"topology_leaving": ["cache_servers"], "topology_left": []},
+    "gone": {"topology_leaving": "gone"},
+    "absent": {"topology_absent": True},
+    "dead_leaver": {"topology_leaving": "app_servers", "topology_absent": "true"},
+}
+
+
+def test_hosts_that_leave_a_tier_are_nobodys_peers():
+    assert wiring.staying(MARKED, MARKED, "app_servers") == ["stays", "elsewhere", "absent"]
+
+
+def test_hosts_count_until_they_have_left_unless_they_cannot_come_back():
+    assert wiring.staying(MARKED, MARKED, "app_servers", until_left=True) == ["stays", "leaves", "elsewhere", "absent"]
+
+
+def test_a_host_that_nobody_has_looked_at_counts_as_one_that_has_left():
+    assert wiring.staying(["x"], {"x": {"topology_leaving": True}}, "app_servers", until_left=True) == []
+
+
+def test_a_host_may_leave_one_tier_and_stay_in_another():
+    groups = {"app_servers": ["elsewhere", "stays"], "cache_servers": ["elsewhere", "leaves"]}
+    found = wiring.leaving(groups, MARKED)
+    assert found["app_servers"] == []
+    assert found["cache_servers"] == ["elsewhere", "leaves"]
+    assert set(found) == set(wiring.TIERS)
+
+
+def test_absent_hosts_and_those_that_are_gone_are_not_contacted():
+    assert [host for host in MARKED if wiring.is_away(MARKED[host])] == ["gone", "absent", "dead_leaver"]
+
+
+def test_peers_are_the_other_ends_of_links_in_both_directions():
+    assert wiring.peers(LINKS, HOSTVARS, "app1") == {
+        "database": {"ports": ["5432"], "to": {"db1": "10.0.0.21"}},
+        "metrics": {"ports": ["9100"], "from": {"db1": "10.0.0.21"}},
+    }
+    assert wiring.peers(LINKS, HOSTVARS, "app2") == {"database": {"ports": ["5432"], "to": {"db1": "10.0.0.21"}}}
+
+
+def test_hosts_of_one_tier_that_talk_among_themselves_are_peers_both_ways():
+    link = {"name": "peers", "from": ["app1", "app2"], "to": ["app1", "app2"], "ports": [1]}
+    other = {"app2": "10.0.0.12"}
+    assert wiring.peers([link], HOSTVARS, "app1") == {"peers": {"ports": ["1"], "from": other, "to": other}}
