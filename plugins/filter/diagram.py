@@ -53,7 +53,7 @@ options:
 EXAMPLES = r"""
 - name: Draw the topology
   ansible.builtin.copy:
-    content: "{{ topology_links | tiered.django.diagram(hostvars, {'balancers': topology_balancers}, title=site_name) }}"
+    content: "{{ topology_links | tiered.django.diagram(hostvars, {'app_servers': groups['web']}, title='site') }}"
     dest: topology.svg
     mode: "0644"
 """

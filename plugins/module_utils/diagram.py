@@ -55,10 +55,13 @@ PROTOCOLS = {
 }
 WEB_PORTS = {"443": "https 443", "80": "http 80"}
 
+EN_DASH = "\N{EN DASH}"
+
 INK, GREY, PAPER = "#1f2933", "#5f6b76", "#ffffff"
 # For hosts that appear in more than one place.
 ACCENTS = ("#d9480f", "#1971c2", "#2f9e44", "#9c36b5", "#e8a30c", "#0b7285", "#c2255c", "#5c940d")
-MARGIN, PADDING, GAP = 28, 12, 48
+# Between rows there is less room where no arrow needs it.
+MARGIN, PADDING, GAP, NARROW_GAP = 28, 12, 48, 22
 BOX_GAP, BOXES_ACROSS, BOX_LIMIT = 16, 6, 300
 PART_HEIGHT, HEADER_HEIGHT = 32, 46
 SLOT, LANE = 24, 18
@@ -155,9 +158,10 @@ def shorten(text: str, width: float, size: float) -> str:
 
 def label_of(link: Mapping[str, Any]) -> str:
     """Return protocol and ports of a link, as one says them."""
-    ports = [str(port).replace("-", "–") for port in link["ports"]]
+    ports = [str(port).replace("-", EN_DASH) for port in link["ports"]]
     if link["name"] == "web":
-        return ", ".join(WEB_PORTS.get(port, port) for port in sorted(ports, reverse=True))
+        # What matters first: http only redirects.
+        return ", ".join(WEB_PORTS.get(port, port) for port in sorted(ports, key=lambda port: port != "443"))
     protocol = str(link.get("protocol", "tcp"))
     words = [PROTOCOLS.get(link["name"], str(link["name"]))]
     if protocol != "tcp" and protocol.lower() != words[0].lower():
@@ -221,7 +225,7 @@ def plan(
                     pair = indices[source], indices[target]
                     arrow = arrows.setdefault(pair, Arrow(*pair, []))
                     arrow.labels += [text for text in [label_of(link)] if text not in arrow.labels]
-                elif len({*link["from"], *link["to"]}) > 1 and label_of(link) not in among[source]:
+                elif len({*link["from"], *link["to"]} & {*members[source]}) > 1 and label_of(link) not in among[source]:
                     among[source].append(label_of(link))
 
     def host(name: str, key: str) -> Host:
@@ -234,7 +238,8 @@ def plan(
         return Host(name, wiring.address_of(variables) or "", remark)
 
     rows = [
-        Row(key, [host(name, key) for name in [*members.get(key, ()), *going.get(key, ())]], among[key]) for key in order
+        Row(key, [host(name, key) for name in [*members.get(key, ()), *going.get(key, ())]], among[key])
+        for key in order
     ]
     result = Plan(rows, sorted(arrows.values(), key=lambda arrow: (arrow.source, arrow.target)))
     _assign_lanes(result.arrows)
@@ -296,7 +301,7 @@ def _element(name: str, text: str | None = None, **attributes: Any) -> str:
 def _path(points: list[tuple[float, float]], radius: float = 8) -> str:
     """Join points with round corners."""
     commands = [f"M{_number(points[0][0])} {_number(points[0][1])}"]
-    for before, (x, y), after in zip(points, points[1:], points[2:]):
+    for before, (x, y), after in zip(points, points[1:], points[2:], strict=False):
         ends = []
         for other in (before, after):
             distance = abs(other[0] - x) + abs(other[1] - y)
@@ -359,7 +364,7 @@ class Picture:
         """Decide where everything lies."""
         notes = [(row.look.title, 15.0) for row in self.rows if row.key != WORLD]
         notes += [(note, 12.5) for row in self.rows for note in self._notes(row)]
-        notes += [(f"⟷ {note}", 12.0) for row in self.rows for note in row.among]
+        notes += [(f"↔ {note}", 12.0) for row in self.rows for note in row.among]
         self.label_width = max(text_width(text, size) for text, size in notes) + 2 * PADDING
 
         inner = 300.0
@@ -368,7 +373,8 @@ class Picture:
                 inner = max(inner, len(line) * (self._box_width(row) + BOX_GAP) - BOX_GAP)
             gap = [text_width(arrow.text, 12.5) + 34 for arrow in self._gap_arrows(index)]
             inner = max(inner, 2 * gap[0] if len(gap) == 1 else sum(gap))
-        self.tower_width = inner if self.towers else 0
+        self.tower_width = max([300.0, *(self._tower_width(first, last) for first, last in self.towers)])
+        inner = max(inner, self.tower_width)
 
         self.margins = {}
         for side in ("left", "right"):
@@ -388,8 +394,8 @@ class Picture:
         for index, row in enumerate(self.rows):
             row.y = y
             row.height = self._row_height(index, row)
-            y = row.bottom + GAP
-        self.total_height = y - GAP + MARGIN
+            y = row.bottom + (GAP if self._gap_arrows(index) else NARROW_GAP)
+        self.total_height = self.rows[-1].bottom + MARGIN
 
     def _row_height(self, index: int, row: Row) -> float:
         slots = max(len(self._slots(index, side)) for side in ("left", "right")) * SLOT + 8
@@ -403,6 +409,11 @@ class Picture:
             if self.inside[index][0] == index:
                 boxes += HEADER_HEIGHT + PADDING / 2 + (16 if row.hosts[0].remark else 0)
         return max(slots, column, boxes)
+
+    def _tower_width(self, first: int, last: int) -> float:
+        """Return what the arrows within a tower and its name need."""
+        gaps = [text_width(arrow.text, 12.5) + 34 for index in range(first, last) for arrow in self._gap_arrows(index)]
+        return max([self._box_width(self.rows[first]), *(2 * gap for gap in gaps)])
 
     def _part_top(self, index: int) -> float:
         """Return where the part of a tower lies in a row."""
@@ -439,9 +450,10 @@ class Picture:
 
     def _draw_row(self, row: Row) -> None:
         look = row.look
-        self._add(
-            "rect", x=self.left, y=row.y, width=self.width, height=row.height, rx=10, fill=look.tint, stroke=look.edge
-        )
+        x, width = self.left, self.width
+        if row.key == WORLD and not self._slots(0, "left") + self._slots(0, "right"):
+            x, width = self.axis - 110, 220.0
+        self._add("rect", x=x, y=row.y, width=width, height=row.height, rx=10, fill=look.tint, stroke=look.edge)
         if row.key == WORLD:
             text = {"text_anchor": "middle", "font_weight": "bold"}
             self._text(self.axis, row.middle + 5, look.title, 15, **text)
@@ -451,7 +463,7 @@ class Picture:
         for note in self._notes(row):
             self._text(x, y := y + 17, note, 12.5, fill=GREY)
         for note in row.among:
-            self._text(x, y := y + 17, f"⟷ {note}", 12, fill=GREY)
+            self._text(x, y := y + 17, f"↔ {note}", 12, fill=GREY)
 
     def _draw_boxes(self, row: Row) -> None:
         width, height = self._box_width(row), self._box_height(row)
@@ -467,9 +479,7 @@ class Picture:
     def _draw_tower(self, first: int, last: int) -> None:
         """Draw a host that several rows stand on, around its parts."""
         top, bottom = self.rows[first].y + PADDING / 2, self.rows[last].bottom - PADDING / 2
-        self._box(
-            self.axis - self.tower_width / 2, top, self.tower_width, bottom - top, self.rows[first].hosts[0]
-        )
+        self._box(self.axis - self.tower_width / 2, top, self.tower_width, bottom - top, self.rows[first].hosts[0])
         for index in range(first, last + 1):
             look, y = self.rows[index].look, self._part_top(index)
             x, width = self.axis - 85, 170
@@ -484,7 +494,7 @@ class Picture:
             top, bottom = self._part_top(upper) + PART_HEIGHT, self._part_top(upper + 1)
         widths = [text_width(arrow.text, 12.5) + 34 for arrow in arrows]
         x = self.axis if len(arrows) == 1 else self.axis - sum(widths) / 2 + 12
-        for arrow, width in zip(arrows, widths):
+        for arrow, width in zip(arrows, widths, strict=True):
             ends = [(x, top + 1), (x, bottom - 2)]
             self._line(ends if arrow.source == upper else [(x, bottom - 1), (x, top + 2)])
             self._text(x + 10, (top + bottom) / 2 + 4, arrow.text, 12.5, fill=INK)
@@ -546,7 +556,7 @@ class Picture:
         head = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}" width="{_number(self.total_width)}"'
             f' height="{_number(self.total_height)}" role="img" aria-labelledby="title description"'
-            ' font-family="Helvetica, Arial, \'Liberation Sans\', sans-serif">',
+            " font-family=\"Helvetica, Arial, 'Liberation Sans', sans-serif\">",
             _element("title", f"Topology of {self.title} at {self.domain}", id="title"),
             _element("desc", self.description(), id="description"),
             '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8"'
