@@ -3,6 +3,9 @@
 import dataclasses
 import http.client
 import json
+import os
+import socket
+import ssl
 
 import pytest
 
@@ -57,7 +60,7 @@ def test_comes_back_after_a_reboot(host):
 def test_listens_only_where_it_is_told(host, inventory):
     listening = {socket for socket in host.socket.get_listening_sockets() if ":8001" not in socket}
     served = {socket for socket in listening if socket.endswith((":80", ":8080"))}
-    assert served == {f"tcp://{inventory['ansible_host']}:8080", "tcp://127.0.0.1:8080"}
+    assert served == {f"tcp://{inventory['ansible_host']}:8080", "tcp://127.0.0.1:8080", "tcp://0.0.0.0:80"}
 
 
 def test_comes_back_after_its_death(host, get):
@@ -380,3 +383,73 @@ def test_a_dead_application_is_an_error_of_the_gateway(host, get):
         assert get("/media/picture.png").status == 200
     finally:
         host.check_output("systemctl start guard")
+
+
+@pytest.fixture(scope="module")
+def get_public(inventory):
+    """Return a function that asks nginx as the world does, for the domain of the files."""
+    certificate = f"{os.environ['LAB_CACHE']}/{os.environ['LAB_NAME']}/secrets/news.crt"
+
+    def ask(path, name="files.news.test", method="GET"):
+        trust = ssl.create_default_context(cafile=certificate)
+        trust.set_alpn_protocols(["http/1.1"])
+        raw = socket.create_connection((inventory["ansible_host"], 443), timeout=10)
+        connection = http.client.HTTPConnection(name)
+        connection.sock = trust.wrap_socket(raw, server_hostname=name)
+        connection.request(method, path)
+        response = connection.getresponse()
+        body = response.read().decode(errors="replace")
+        connection.close()
+        return Answer(response.status, {key.lower(): value for key, value in response.getheaders()}, body)
+
+    return ask
+
+
+def test_everybody_gets_files_at_their_own_domain(get_public):
+    sheet = get_public("/static/app.0123456789ab.css")
+    assert (sheet.status, sheet.body) == (200, "body { color: black }")
+    assert "immutable" in sheet.headers["cache-control"]
+    assert get_public("/media/picture.png").status == 200
+
+
+def test_pages_of_the_site_may_use_them_and_browsers_insist_on_tls(get_public, get):
+    for path in ("/static/app.css", "/media/picture.png"):
+        headers = get_public(path).headers
+        assert headers["access-control-allow-origin"] == "https://news.test"
+        assert headers["strict-transport-security"] == "max-age=3600"
+        assert get(path).headers["access-control-allow-origin"] == "https://news.test"
+        # The balancer says that for its own names.
+        assert "strict-transport-security" not in get(path).headers
+
+
+def test_uploads_are_as_untrusted_there(get_public):
+    page = get_public("/media/page.html")
+    assert page.headers["content-disposition"] == "attachment"
+    assert page.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/", "/media/subscribers/paper.pdf", "/subscribers/paper.pdf", "/-/alive", "/media/"])
+def test_nothing_else_is_there(get_public, path):
+    assert get_public(path).status == 404
+
+
+def test_files_are_read_only_there(get_public):
+    assert get_public("/static/app.css", method="POST").status == 405
+
+
+def test_plain_http_is_sent_to_tls(inventory):
+    connection = http.client.HTTPConnection(inventory["ansible_host"], 80, timeout=10)
+    connection.request("GET", "/media/picture.png?x=1", headers={"Host": "files.news.test"})
+    response = connection.getresponse()
+    assert response.status == 301
+    assert response.getheader("Location") == "https://files.news.test/media/picture.png?x=1"
+
+
+def test_other_names_get_no_certificate(get_public):
+    with pytest.raises(ssl.SSLError):
+        get_public("/static/app.css", name="news.test")
+
+
+def test_the_private_key_is_roots_alone(host):
+    directory = host.file("/etc/nginx/certificates")
+    assert (directory.mode, directory.user) == (0o700, "root")
