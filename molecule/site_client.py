@@ -62,7 +62,7 @@ class Reader(requests.Session):
 
     def photograph(self, path: str) -> requests.Response:
         """Fetch the picture that an article's page shows."""
-        return self.get(re.search(r'<img src="(/media/[^"]+)"', self.get(path).text)[1])
+        return self.get(re.search(r'<img src="([^"]*/media/[^"]+)"', self.get(path).text)[1])
 
     def publish(self, headline: str) -> Article:
         """Write an article with a photograph at the admin's desk."""
@@ -121,6 +121,7 @@ class Site:
     name: str
     domain: str
     aliases: list[str]
+    media_domain: str
     authority: Path
     groups: dict[str, list[str]]
     hosts: dict[str, dict[str, Any]]
@@ -139,24 +140,31 @@ class Site:
             name=shared["site_name"],
             domain=shared["site_domain"],
             aliases=shared.get("site_aliases", []),
+            media_domain=shared.get("site_media_domain", ""),
             authority=Path(directory, "certificates", "ca.crt"),
             groups=groups,
             hosts=hosts,
         )
-        site.answer_at(hosts[groups["balancers"][0]]["ansible_host"])
+        floating = shared.get("topology_floating_addresses", [])
+        site.answer_at(floating[0].partition("/")[0] if floating else hosts[groups["balancers"][0]]["ansible_host"])
         return site
 
     def answer_at(self, address: str) -> None:
-        """Resolve the site's names to this address in this process, as DNS will for the world."""
-        names = {self.domain, *self.aliases}
-        socket.getaddrinfo = lambda host, *args, **kwargs: _getaddrinfo(
-            address if host in names else host, *args, **kwargs
-        )
+        """Resolve the site's names in this process as DNS will for the world, the balancers being at this address."""
+        names = dict.fromkeys([self.domain, *self.aliases, self.media_domain], address)
+        if self.hosts[self.groups["balancers"][0]].get("site_media_direct"):
+            names[self.media_domain] = self.hosts[self.groups["media_servers"][0]]["ansible_host"]
+        socket.getaddrinfo = lambda host, *args, **kwargs: _getaddrinfo(names.get(host, host), *args, **kwargs)
 
     @property
     def url(self) -> str:
         """The canonical address."""
         return f"https://{self.domain}/"
+
+    @property
+    def files_url(self) -> str:
+        """What the addresses of files begin with on its pages."""
+        return f"https://{self.media_domain}" if self.media_domain else ""
 
     def reader(self) -> Reader:
         """Somebody whom the site has never seen before."""

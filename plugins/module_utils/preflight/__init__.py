@@ -55,7 +55,13 @@ def find_problems(
     names = sorted({name for variables in (site, *hosts.values()) for name in variables if name.startswith("site_")})
     return [
         *unresolved,
-        *inventory.problems(placed, hosts, groups or {}, usable.get("site_media_backend")),
+        *inventory.problems(
+            placed,
+            hosts,
+            groups or {},
+            usable.get("site_media_backend"),
+            str(usable.get("site_media_direct", False)).lower() in ("true", "yes", "1"),
+        ),
         *site_variables.unknown(names),
         *_differing(hosts),
         *misfits,

@@ -19,36 +19,42 @@ except ImportError:
 
 
 def problems(site: Mapping[str, Any], now: datetime | None = None) -> Iterator[Problem]:
-    """Find what is wrong with ``site_certificate`` and ``site_certificate_key``.
+    """Find what is wrong with the certificates that the user brings, and their keys.
 
     :param site: The site's variables by their full names; those without a good value are left out.
     :param now: The time to judge by, with its zone.
     """
-    certificate, key = (site.get(name, "") for name in ("site_certificate", "site_certificate_key"))
+    own, media = [site.get("site_domain"), *site.get("site_aliases", [])], [site.get("site_media_domain")]
+    if not site.get("site_media_certificate"):
+        own += media
+    for variable, domains in (("site_certificate", own), ("site_media_certificate", media)):
+        names = [domain for domain in domains if domain]
+        yield from _pair(site, variable, names, now or datetime.now(timezone.utc))
+
+
+def _pair(site: Mapping[str, Any], variable: str, domains: list[str], now: datetime) -> Iterator[Problem]:
+    certificate, key = (site.get(name, "") for name in (variable, f"{variable}_key"))
     if certificate and not key:
-        yield Problem(
-            "site_certificate_key", "a certificate without its key is useless", "Set it to the key's PEM file."
-        )
+        yield Problem(f"{variable}_key", "a certificate without its key is useless", "Set it to the key's PEM file.")
     if key and not certificate:
-        yield Problem("site_certificate", "a key without its certificate is useless", "Set it to the chain's PEM file.")
+        yield Problem(variable, "a key without its certificate is useless", "Set it to the chain's PEM file.")
     pem, pem_key = None, None
     if certificate and key:
-        pem, problem = _read("site_certificate", certificate, "BEGIN CERTIFICATE")
+        pem, problem = _read(variable, certificate, "certificate", "BEGIN CERTIFICATE")
         yield from problem
-        pem_key, problem = _read("site_certificate_key", key, "PRIVATE KEY-----")
+        pem_key, problem = _read(f"{variable}_key", key, "private key", "PRIVATE KEY-----")
         yield from problem
     if HAS_CRYPTOGRAPHY and pem:
-        yield from _contents(pem, pem_key, site, now or datetime.now(timezone.utc))
+        yield from _contents(variable, pem, pem_key, domains, now)
 
 
-def _read(variable: str, name: str, mark: str) -> tuple[bytes | None, list[Problem]]:
+def _read(variable: str, name: str, what: str, mark: str) -> tuple[bytes | None, list[Problem]]:
     try:
         content = Path(name).expanduser().read_bytes()
     except OSError as error:
         remedy = "Give the path of a PEM file on this machine."
         return None, [Problem(variable, f"{name} cannot be read ({error.strerror})", remedy)]
     if mark.encode() not in content:
-        what = "certificate" if variable == "site_certificate" else "private key"
         return None, [Problem(variable, f"{name} holds no {what} in PEM", f"Convert the {what} with openssl to PEM.")]
     return content, []
 
@@ -65,46 +71,43 @@ def _covers(name: str, domain: str) -> bool:
     return name == domain or (name.startswith("*.") and name[2:] == domain.partition(".")[2])
 
 
-def _contents(pem: bytes, pem_key: bytes | None, site: Mapping[str, Any], now: datetime) -> Iterator[Problem]:
+def _contents(variable: str, pem: bytes, pem_key: bytes | None, domains: list[str], now: datetime) -> Iterator[Problem]:
     try:
         certificate = x509.load_pem_x509_certificate(pem)
     except ValueError:
-        yield Problem("site_certificate", "its first certificate is damaged", "Export the certificate again.")
+        yield Problem(variable, "its first certificate is damaged", "Export the certificate again.")
         return
     if _utc(certificate, "not_valid_after") <= now:
         date = f"{_utc(certificate, 'not_valid_after'):%Y-%m-%d}"
-        yield Problem("site_certificate", f"it expired on {date}", "Renew the certificate.")
+        yield Problem(variable, f"it expired on {date}", "Renew the certificate.")
     elif _utc(certificate, "not_valid_before") > now:
         date = f"{_utc(certificate, 'not_valid_before'):%Y-%m-%d}"
-        yield Problem("site_certificate", f"it is not valid before {date}", "Check this machine's clock.")
+        yield Problem(variable, f"it is not valid before {date}", "Check this machine's clock.")
     try:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         names = extension.value.get_values_for_type(x509.DNSName)
     except x509.ExtensionNotFound:
         names = []
-    domains = [site.get("site_domain"), *site.get("site_aliases", [])]
-    missing = [domain for domain in domains if domain and not any(_covers(name, domain) for name in names)]
+    missing = [domain for domain in domains if not any(_covers(name, domain) for name in names)]
     if missing:
         yield Problem(
-            "site_certificate",
+            variable,
             f"it does not cover {listed(missing)}",
-            "Put the site's own certificate first in the file, issued for site_domain and every alias.",
+            "Put the certificate that is issued for all of its domains first in the file.",
         )
     if pem_key:
-        yield from _key(certificate, pem_key)
+        yield from _key(variable, certificate, pem_key)
 
 
-def _key(certificate: Any, pem_key: bytes) -> Iterator[Problem]:
+def _key(variable: str, certificate: Any, pem_key: bytes) -> Iterator[Problem]:
     try:
         key = load_pem_private_key(pem_key, password=None)
     except TypeError:
-        yield Problem("site_certificate_key", "it is encrypted", "Decrypt it: nobody types a password on the balancer.")
+        yield Problem(f"{variable}_key", "it is encrypted", "Decrypt it: nobody types a password on the balancer.")
         return
     except ValueError:
-        yield Problem("site_certificate_key", "it is damaged", "Export the key again.")
+        yield Problem(f"{variable}_key", "it is damaged", "Export the key again.")
         return
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if key.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):
-        yield Problem(
-            "site_certificate_key", "it is not the key of site_certificate", "Give the key that belongs to it."
-        )
+        yield Problem(f"{variable}_key", f"it is not the key of {variable}", "Give the key that belongs to it.")

@@ -28,6 +28,7 @@ def problems(
     hosts: Mapping[str, Mapping[str, Any]],
     groups: Mapping[str, Sequence[str]],
     media_backend: str | None,
+    media_direct: bool = False,
 ) -> Iterator[Problem]:
     """Find what is wrong with the placing of hosts.
 
@@ -35,10 +36,12 @@ def problems(
     :param hosts: The variables of each of these hosts.
     :param groups: All groups of the inventory with their hosts.
     :param media_backend: The value of ``site_media_backend``, None when it is not known.
+    :param media_direct: The value of ``site_media_direct``.
     """
     yield from _membership(tiers, hosts, groups)
     yield from _marks(hosts, groups)
     yield from _shared_uploads(tiers, media_backend)
+    yield from _front_doors(tiers, media_direct)
     if len(hosts) > 1:
         yield from _machines(hosts)
         yield from _addresses(hosts)
@@ -174,6 +177,16 @@ def _shared_uploads(tiers: Mapping[str, Sequence[str]], media_backend: str | Non
             "site_media_backend",
             f"with local, each of {listed(writers)} would keep the uploads that it received to itself",
             "Remove the variable or set it to glusterfs, so that all of them share one volume.",
+        )
+
+
+def _front_doors(tiers: Mapping[str, Sequence[str]], media_direct: bool) -> Iterator[Problem]:
+    both = sorted({*(tiers.get("balancers") or ())} & {*(tiers.get("media_servers") or ())})
+    if media_direct and both:
+        yield Problem(
+            "site_media_direct",
+            f"{listed(both)} would open port 443 twice, as balancer and as media server",
+            "Remove the variable, so that the balancer serves the media domain, or put the tiers on different hosts.",
         )
 
 

@@ -33,6 +33,10 @@ KINDS = {
     "site_database_owner_password": "text",
     "site_certificate": "text",
     "site_certificate_key": "text",
+    "site_media_domain": "text",
+    "site_media_direct": "flag",
+    "site_media_certificate": "text",
+    "site_media_certificate_key": "text",
     "site_hsts_seconds": "number",
     "site_uid": "number",
     "site_static_url": "text",
@@ -212,6 +216,19 @@ def _domains(site: Mapping[str, Any]) -> Iterator[Problem]:
         elif remedy := _flaw_of_domain(alias):
             yield Problem("site_aliases", f"{alias!r} is not a plain domain name", remedy)
         seen.add(alias)
+    media = site.get("site_media_domain", "")
+    if media in {domain, *site.get("site_aliases", [])} - {""}:
+        yield Problem(
+            "site_media_domain", f"{media} is a domain of the site itself", "Choose another, as media.example."
+        )
+    elif media and (remedy := _flaw_of_domain(media)):
+        yield Problem("site_media_domain", f"{media!r} is not a plain domain name", remedy)
+    if str(site.get("site_media_direct", False)).lower() in ("true", "yes", "1") and not media:
+        yield Problem(
+            "site_media_direct",
+            "the media servers cannot serve the site's own domain to everybody",
+            "Set site_media_domain, or remove the variable.",
+        )
 
 
 def _settings(site: Mapping[str, Any]) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ import gzip
 import http.client
 import re
 import ssl
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -27,14 +28,27 @@ def upload(site, name, content):
     return site.manage("shell", "--no-imports", "--command", script).strip().splitlines()[-1]
 
 
-def test_stylesheet_is_kept_for_ever(reader, stylesheet):
-    assert re.fullmatch(r"/static/articles/courier\.[0-9a-f]{12}\.css", stylesheet)
+def test_stylesheet_is_kept_for_ever(site, reader, stylesheet):
+    assert re.fullmatch(re.escape(site.files_url) + r"/static/articles/courier\.[0-9a-f]{12}\.css", stylesheet)
     answer = reader.get(stylesheet)
     assert answer.headers["Content-Type"].startswith("text/css")
     policy = answer.headers["Cache-Control"]
     assert "immutable" in policy
     assert int(re.search(r"max-age=(\d+)", policy)[1]) >= YEAR
     assert re.search(r"url\(\"?wheat\.[0-9a-f]{12}\.svg", answer.text)
+
+
+def test_the_sites_own_domain_serves_files_wherever_pages_link_to(reader, article, stylesheet):
+    for url in (stylesheet, reader.photograph(article.path).url):
+        answer = reader.get(urlsplit(url).path)
+        assert answer.ok
+        assert answer.content == reader.get(url).content
+
+
+def test_files_may_be_used_by_pages_of_the_site(site, reader, article, stylesheet):
+    allowed = site.url.rstrip("/") if site.media_domain else None
+    for url in (stylesheet, reader.photograph(article.path).url):
+        assert reader.get(url).headers.get("Access-Control-Allow-Origin") == allowed
 
 
 def test_unhashed_names_are_asked_for_again(reader):

@@ -80,5 +80,7 @@ def test_health_is_nobodys_business(site, path, headers):
 
 def test_only_the_front_door_is_open(site, open_to_this_machine):
     for name, variables in site.hosts.items():
-        expected = {22, 80, 443} if name in site.groups["balancers"] else {22}
+        public = name in site.groups["balancers"]
+        public |= name in site.groups["media_servers"] and variables.get("site_media_direct", False)
+        expected = {22, 80, 443} if public else {22}
         assert open_to_this_machine(variables["ansible_host"]) == expected, name

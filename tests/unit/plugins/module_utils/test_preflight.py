@@ -294,6 +294,16 @@ BAD = [
     (add_group("appservers", "app1", "app3"), "appservers", "Did you mean app_servers?"),
     (add_group("database-server", "db2"), "database-server", "Did you mean database_servers?"),
     (set_tier("cache_servers", "app1", "cache7"), "cache7", "Add the host to the inventory"),
+    # A domain of its own for files
+    (set_site(media_domain="https://media.example.org"), "site_media_domain", "without scheme"),
+    (set_site(media_domain="www.news.example.org"), "site_media_domain", "Choose another"),
+    (set_site(media_direct=True), "site_media_direct", "Set site_media_domain"),
+    (
+        both(set_site(media_domain="media.example.org", media_direct="yes"), set_tier("balancers", "lb1", "media1")),
+        "site_media_direct",
+        "the balancer serves the media domain",
+    ),
+    (set_site(media_domain="media.example.org", media_certificate_key="/k"), "site_media_certificate", "chain's PEM"),
     # Marks of hosts
     (
         set_host("app1", topology_leaving=["media_servers"]),
@@ -441,8 +451,8 @@ BAD = [
     (own_certificate(*BOTH_NAMES, key_of_another=True), "site_certificate_key", "belongs to it"),
     (own_certificate(*BOTH_NAMES, begins=-30, days=-2), "site_certificate", "Renew"),
     (own_certificate(*BOTH_NAMES, begins=3), "site_certificate", "clock"),
-    (own_certificate("news.example.org"), "site_certificate", "every alias"),
-    (own_certificate("*.example.org"), "site_certificate", "every alias"),
+    (own_certificate("news.example.org"), "site_certificate", "for all of its domains"),
+    (own_certificate("*.example.org"), "site_certificate", "for all of its domains"),
     # Ports and sizes
     (both(set_tier("media_servers", "app1"), set_port("media", 8001)), "topology_media_port", "another port"),
     (set_port("database", 22), "topology_database_port", "another port"),
