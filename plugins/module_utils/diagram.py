@@ -36,6 +36,7 @@ LOOKS = {
 # Which rows the links of the topology join. On a single server their hosts do not tell.
 KNOWN = {
     "web": ((WORLD,), ("balancers",)),
+    "files": ((WORLD,), ("media_servers",)),
     "peers": (("balancers",), ("balancers",)),
     "floating addresses": (("balancers",), ("balancers",)),
     "application": (("balancers", "media_servers"), ("app_servers",)),
@@ -159,7 +160,7 @@ def shorten(text: str, width: float, size: float) -> str:
 def label_of(link: Mapping[str, Any]) -> str:
     """Return protocol and ports of a link, as one says them."""
     ports = [str(port).replace("-", EN_DASH) for port in link["ports"]]
-    if link["name"] == "web":
+    if link["name"] in ("web", "files"):
         # What matters first: http only redirects.
         return ", ".join(WEB_PORTS.get(port, port) for port in sorted(ports, key=lambda port: port != "443"))
     protocol = str(link.get("protocol", "tcp"))
@@ -255,7 +256,7 @@ def _assign_lanes(arrows: list[Arrow]) -> None:
         (a, b), (c, d) = sorted([one.span, other.span])
         return a < c < b < d
 
-    for arrow in sorted(lanes, key=lambda arrow: (arrow.span[0] - arrow.span[1], arrow.span)):
+    for arrow in sorted(lanes, key=lambda arrow: (arrow.span[0] - arrow.span[1], -arrow.span[0])):
         arrow.side = min(sides, key=lambda side: sum(crosses(arrow, other) for other in sides[side]))
         sides[arrow.side].append(arrow)
     for together in sides.values():

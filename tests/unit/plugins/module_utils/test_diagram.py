@@ -75,6 +75,12 @@ def test_protected_files_lead_from_media_to_application_servers():
     assert arrows(plan(links, hostvars(tiers), tiers))["media_servers", "app_servers"] == "http 8001"
 
 
+def test_files_may_be_served_to_everybody_directly():
+    tiers, links = wire(["www"], ["www"], ["www"], ["www"], ["www"])
+    drawn = plan([*links, link("files", "everyone", ["www"], 80, 443)], hostvars(tiers), tiers)
+    assert arrows(drawn)["world", "media_servers"] == "https 443, http 80"
+
+
 def test_what_hosts_of_one_tier_say_to_each_other_is_a_note_and_a_single_one_says_nothing():
     tiers, links = BIG
     notes = {row.key: row.among for row in plan(links, hostvars(tiers), tiers).rows}
@@ -162,6 +168,7 @@ PICTURES = {
     "n_tier": wire(["www"], ["www"], ["www"], ["www"], ["db"]),
     "separated_media": wire(["www"], ["www"], ["media"], ["data"], ["data"], protected=True),
     "load_balanced": wire(["lb"], ["app1", "app2"], ["data"], ["data"], ["data"]),
+    "direct": (SINGLE[0], [*SINGLE[1], link("files", "everyone", ["www"], 80, 443)]),
     "big": BIG,
     "thirty": wire(["lb1", "lb2"], [f"app-{n}.eu.example" for n in range(20)], ["m1", "m2"], ["c1"], ["db1"]),
 }
