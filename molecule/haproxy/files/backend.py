@@ -1,7 +1,7 @@
 """Stand-in for application servers (ports 8001 to 8003) and a media server (8080): tells what it was asked.
 
-A query of "seconds=2" makes the answer take its time, "die" ends the process. Port 9000 takes orders from the tests:
-/die, /unready, /ready, and /log for the paths of the requests that were processed since the start.
+A query of "seconds=2" makes the answer take its time, "origin=X" lets X use it, "die" ends the process. Port 9000 takes
+orders from the tests: /die, /unready, /ready, and /log for the paths of the requests processed since the start.
 """
 
 import http.server
@@ -31,6 +31,7 @@ class Site(http.server.BaseHTTPRequestHandler):
             known = url.path == ("/-/alive" if media else "/-/ready") and self.headers["Host"] in (
                 "news.test",
                 "shop.test",
+                "club.test",
             )
             self.send(200 if known and STATE["ready"] and "X-Forwarded-For" not in self.headers else 503, {})
             return
@@ -48,12 +49,15 @@ class Site(http.server.BaseHTTPRequestHandler):
                 "headers": [[name.lower(), value] for name, value in self.headers.items()],
                 "length": length,
             },
+            query.get("origin"),
         )
 
-    def send(self, status: int, content: object) -> None:
+    def send(self, status: int, content: object, origin: str | None = None) -> None:
         """Send JSON."""
         body = json.dumps(content).encode()
         self.send_response(status)
+        if origin:
+            self.send_header("Access-Control-Allow-Origin", origin)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":

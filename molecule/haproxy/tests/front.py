@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import requests
 
+HERE = Path(__file__).parents[1]
 AUTHORITY = Path(os.environ["LAB_CACHE"], os.environ["LAB_NAME"], "secrets", "certificates", "ca.crt")
 
 
@@ -175,6 +177,18 @@ def order(address: str, what: str) -> list[str]:
         connection.close()
 
 
+def playbook(name: str, *arguments: str, **variables: object) -> subprocess.CompletedProcess:
+    """Run one of the scenario's playbooks."""
+    return subprocess.run(
+        ["ansible-playbook", str(HERE / f"{name}.yml"), f"--extra-vars={json.dumps(variables)}", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        env={**os.environ, "ANSIBLE_FORCE_COLOR": "false"},
+    )
+
+
 def at_once(*calls: Callable[[], Answer]) -> list[Answer]:
     """Do things at the same time and return what came of each."""
     results: list = [None] * len(calls)
@@ -209,6 +223,12 @@ class HAProxy:
             for row in table
             if row["svname"] not in ("FRONTEND", "BACKEND")
         }
+
+    def rates(self, table: str) -> dict[str, int]:
+        """Return how many requests each client has made of a backend in the last ten seconds."""
+        lines = self.tell(f"show table {table}").splitlines()[1:]
+        entries = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines if line]
+        return {entry["key"]: int(entry["http_req_rate(10000)"]) for entry in entries}
 
     def addresses(self) -> dict[str, str]:
         """Return the address and port of each BACKEND/SERVER."""

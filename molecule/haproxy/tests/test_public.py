@@ -47,6 +47,52 @@ def test_every_way_leads_to_the_canonical_name_in_one_step(front, scheme, called
     assert (answer.status_code, answer.headers["Location"]) == (308, "https://news.test/form")
 
 
+@pytest.mark.parametrize("path", ["/static/site.css", "/media/photographs/1.jpg"])
+def test_files_have_a_domain_of_their_own(front, path):
+    answer = front.ask(path, host="media.news.test")
+    assert (answer.request["port"], answer.seen("host")) == (8080, ["media.news.test"])
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://news.test"
+    assert answer.headers["Strict-Transport-Security"] == "max-age=3600"
+    assert front.ask(path, host="media.news.test", method="HEAD").status_code == 200
+    own = front.ask(path)
+    assert (own.request["port"], own.headers["Access-Control-Allow-Origin"]) == (8080, None)
+
+
+def test_what_the_media_server_allows_itself_is_kept(front):
+    answer = front.ask("/static/font.woff2?origin=https://partner.test", host="media.news.test")
+    assert answer.headers.get_all("Access-Control-Allow-Origin") == ["https://partner.test"]
+
+
+@pytest.mark.parametrize("path", ["/", "/articles/1", "/staticfiles", "/private/draft.pdf", "/-/alive"])
+def test_the_media_domain_has_nothing_else(front, path):
+    assert front.ask(path, host="media.news.test").status_code == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "OPTIONS", "PUT", "DELETE"])
+def test_the_media_domain_is_for_reading(front, method):
+    answer = front.ask("/media/1.jpg", host="media.news.test", method=method, body=b"")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_the_way_to_the_media_domain_is_encrypted_too(front):
+    answer = front.ask("/static/a?b", scheme="http", host="Media.News.Test")
+    assert (answer.status_code, answer.headers["Location"]) == (301, "https://media.news.test/static/a?b")
+    assert front.ask("/static/a", scheme="http", host="media.news.test", method="POST", body=b"").status_code == 308
+
+
+def test_a_media_domain_has_its_certificate_or_shares_that_of_the_site(front):
+    for called, name in (("media.news.test", "media.news.test"), ("media.club.test", "club.test")):
+        assert dict(each[0] for each in front.connect(called).getpeercert()["subject"])["commonName"] == name
+
+
+def test_full_urls_are_routed_by_their_path(front):
+    for called in ("club.test", "media.club.test"):
+        for path in ("/assets/site.css", "/media/1.jpg"):
+            assert front.ask(path, host=called).request["port"] == 8080
+    assert front.ask("/static/site.css", host="media.club.test").status_code == 404
+    assert front.ask("/static/site.css", host="club.test").request["port"] == 8003
+
+
 def test_names_are_compared_without_case_and_port(front):
     assert front.ask("/", host="News.Test:443", name="news.test").status_code == 200
     assert front.ask("/p", scheme="http", host="WWW.news.test:80").headers["Location"] == "https://news.test/p"
