@@ -113,7 +113,7 @@ def main():
         answer["ssh"] = {
             "client": client,
             "port": port,
-            "admitted": port in question["ssh_ports"] and admitted(client, question["ssh_sources"]),
+            "admitted": port in map(int, question["ssh_ports"]) and admitted(client, question["ssh_sources"]),
         }
     print(json.dumps(answer))
 

@@ -110,6 +110,8 @@ def check(question):
 def main():
     """Answer the question in the first argument."""
     question = json.loads(sys.argv[1])
+    # Before 2.19 Ansible makes text of numbers.
+    question.update({name: int(question[name]) for name in ("port", "processes", "timeout")})
     heard = listening(question["port"])
     silent = [address for address in question["addresses"] if str(ipaddress.ip_address(address)) not in heard]
     answer = {"ready": False, "why": "", "silent_addresses": silent, "journal": []}
