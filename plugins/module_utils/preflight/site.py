@@ -44,6 +44,7 @@ KINDS = {
     "site_protected_paths": "list",
     "site_media_backend": "text",
     "site_max_upload_mb": "number",
+    "site_rate_limit": "number",
     "site_admins": "list",
     "site_email_url": "text",
     "site_settings_extra": "text",
@@ -68,6 +69,7 @@ LIMITS = {
     "site_hsts_seconds": (0, None),
     "site_uid": (1000, 60000),
     "site_max_upload_mb": (1, None),
+    "site_rate_limit": (0, None),
     "site_keep_releases": (1, None),
 }
 
