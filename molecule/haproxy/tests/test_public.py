@@ -63,7 +63,9 @@ def test_what_the_media_server_allows_itself_is_kept(front):
     assert answer.headers.get_all("Access-Control-Allow-Origin") == ["https://partner.test"]
 
 
-@pytest.mark.parametrize("path", ["/", "/articles/1", "/staticfiles", "/private/draft.pdf", "/-/alive"])
+@pytest.mark.parametrize(
+    "path", ["/", "/articles/1", "/staticfiles", "/private/draft.pdf", "/media/drafts/1.pdf", "/-/alive"]
+)
 def test_the_media_domain_has_nothing_else(front, path):
     assert front.ask(path, host="media.news.test").status_code == 404
 

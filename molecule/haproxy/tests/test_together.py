@@ -169,6 +169,16 @@ def test_a_balancer_leaves_when_it_has_finished_its_work(name):
     assert leaving.service("haproxy").is_enabled
 
 
+def test_who_was_told_to_finish_does_not_come_back(host):
+    host.check_output("systemctl kill --kill-whom=main --signal=USR1 haproxy")
+    try:
+        until(lambda: host.run("systemctl is-active haproxy").rc != 0)
+        time.sleep(1)
+        assert host.check_output("systemctl show --property=ActiveState --value haproxy") == "inactive"
+    finally:
+        host.check_output("systemctl start haproxy")
+
+
 def test_work_in_flight_is_not_waited_for_for_ever(fronts, host):
     def wait():
         with suppress(requests.ConnectionError):
