@@ -1,0 +1,154 @@
+"""The hosts of the volume, runs of the role on them as after an edit of the inventory, and people who upload meanwhile."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shlex
+import subprocess
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import testinfra
+
+HERE = Path(__file__).parents[1]
+MOUNT = "/srv/site/media"
+DATA = "/srv/gluster/uploads/data"
+ADDRESSES = {"media1": "10.89.108.10", "media2": "10.89.108.11", "media3": "10.89.108.12"}
+DJANGO = "setpriv --reuid 8100 --regid 33 --clear-groups"
+CUT = "table inet cut { chain i { type filter hook input priority -300; policy drop; }; chain o { type filter hook output priority -300; policy drop; }; }"  # fmt: skip # noqa: E501
+
+
+def container(name: str) -> str:
+    """Return the name of a host's container."""
+    return f"tiered-{os.environ['LAB_NAME']}-{name}"
+
+
+def podman(*words: str) -> None:
+    """Do something to a container from outside."""
+    subprocess.run(["podman", *words], check=True, capture_output=True)
+
+
+def host(name: str) -> testinfra.host.Host:
+    """Return a host by its name."""
+    return testinfra.get_host(f"podman://{container(name)}")
+
+
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    """Wait until something is true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.5)
+
+
+class Run:
+    """One run of a playbook, and what it said."""
+
+    def __init__(self, *servers: str, playbook: str = "converge", check: bool = False, **variables: object) -> None:
+        """Run it for these servers; variables that are tuples of names become lists of hosts."""
+        given = {"volume_servers": servers} | variables
+        given = {
+            name: [{"name": item, "address": ADDRESSES[item]} for item in value] if isinstance(value, tuple) else value
+            for name, value in given.items()
+        }
+        done = subprocess.run(
+            ["ansible-playbook", str(HERE / f"{playbook}.yml"), f"--extra-vars={json.dumps(given)}", *["--check"] * check],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, check=False, timeout=280,
+            env={**os.environ, "ANSIBLE_FORCE_COLOR": "false"},
+        )  # fmt: skip
+        self.worked = done.returncode == 0
+        self.output = done.stdout
+        self.changed = {
+            name for name, changed in re.findall(r"^(\S+) .*changed=(\d+)", done.stdout, re.M) if changed != "0"
+        }
+
+
+class Uploads:
+    """Two clients that write and read from the beginning of the block to its end."""
+
+    def __init__(self, most_seconds: float = 120) -> None:
+        """Upload for no longer than this."""
+        self.most_seconds = most_seconds
+        self.done: list[tuple[str, str, float, float, str]] = []
+
+    def __enter__(self) -> Uploads:
+        """Begin, and come back when it has got going."""
+        script = (HERE / "tests/uploader.py").read_text()
+        self.processes = [
+            subprocess.Popen(
+                ["podman", "exec", "--interactive", container(client), *DJANGO.split(), "python3", "-c", script,
+                 f"{MOUNT}/{client}-{uuid.uuid4().hex[:8]}", str(self.most_seconds)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )
+            for client in ("app1", "app2")
+        ]  # fmt: skip
+        time.sleep(2)
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Stop, and collect what happened."""
+        for process in self.processes:
+            output, _ = process.communicate("", timeout=60)
+            self.done += [json.loads(line) for line in output.splitlines()]
+            assert process.returncode == 0
+        logging.getLogger(__name__).info(
+            "%d operations, %d failed, the longest %.1f s", len(self.done), len(self.failures), self.longest
+        )
+
+    @property
+    def failures(self) -> list[tuple[str, str, float, float, str]]:
+        """What went wrong."""
+        return [operation for operation in self.done if operation[4]]
+
+    @property
+    def longest(self) -> float:
+        """Seconds of the slowest operation."""
+        return max(operation[3] for operation in self.done)
+
+    @property
+    def acknowledged(self) -> list[str]:
+        """Files that were written, as far as the writers know."""
+        return [operation[1] for operation in self.done if operation[0] == "write" and not operation[4]]
+
+
+def missing(name: str, paths: list[str], below: str = MOUNT) -> list[str]:
+    """Return those of the files that a host cannot read as a whole."""
+    script = (
+        "import sys\n"
+        "for path in sys.stdin.read().split():\n"
+        "    try:\n"
+        "        data = open(path.replace(sys.argv[1], sys.argv[2]), 'rb').read()\n"
+        "    except OSError:\n"
+        "        data = b''\n"
+        "    folder, number = path.rsplit('/', 2)[0], int(path.rsplit('/', 1)[1])\n"
+        "    data == f'{folder} {number} '.encode() * (1 + number % 5 * 2000) or print(path)\n"
+    )
+    command = ["podman", "exec", "--interactive", container(name), "python3", "-c", script, MOUNT, below]
+    return subprocess.run(command, input="\n".join(paths), stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+
+
+def pending(name: str) -> bool:
+    """Return whether copies are missing, as the volume sees it."""
+    numbers = re.findall(r"Number of entries: (\S+)", host(name).check_output("gluster volume heal uploads info"))
+    return not numbers or set(numbers) != {"0"}
+
+
+def bricks(name: str) -> set[str]:
+    """Return the names of the servers that have a brick, as one of them sees it."""
+    found = host(name).check_output("gluster volume info uploads")
+    return {server for server, address in ADDRESSES.items() if f"{address}:{DATA}" in found}
+
+
+def mounted_by(name: str) -> str:
+    """Return the process of a host's mount."""
+    return host(name).check_output("systemctl show --property=MainPID --value glusterfs-uploads.service")
+
+
+def shell(name: str, *commands: str) -> str:
+    """Run commands on a host."""
+    return host(name).check_output(f"bash -ec {shlex.quote('; '.join(commands))}")
