@@ -84,3 +84,8 @@ def test_a_second_run_changes_nothing_and_the_picture_lies_beside_the_inventory(
     assert "changed=1" in draw(inventory)
     assert (tmp_path / "mysite.svg").exists()
     assert "changed=0" in draw(inventory)
+
+
+def test_a_relative_path_is_seen_from_where_one_stands(draw, tmp_path):
+    assert f"The picture is in {tmp_path}/mine.svg" in draw(ROOT / "inventories/n_tier", "-e", "diagram_file=mine.svg")
+    assert (tmp_path / "mine.svg").exists()

@@ -163,6 +163,14 @@ def test_a_host_that_is_absent_by_the_inventory_is_no_problem(world):
     assert told.row("m2")["state"] == "absent"
 
 
+def test_problems_come_before_what_is_only_good_to_know(world):
+    world.site.away = ["c2"]
+    del world.answers["c2"]
+    world.answers["db1"]["clock_off"] = 9
+    assert [finding.problem for finding in world.told().findings] == [True, False]
+    assert "  2. Note: c2 is marked as absent" in world.told().as_text()
+
+
 def test_a_host_that_leaves_or_is_gone_is_no_problem(world):
     for host in ("app9", "app8"):
         world.site.addresses[host] = "10.0.0.99"
