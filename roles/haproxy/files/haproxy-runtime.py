@@ -157,8 +157,8 @@ def current_state(seconds: float = 5) -> str:
             lines = []
         if lines[:1] == ["1"]:
             break
-        # While one process hands over to the next, a connection may reach neither. After a crash there is none.
-        if "MAINPID" not in os.environ or time.monotonic() > deadline:
+        # While one process hands over to the next, a connection may reach neither. After its end there is none.
+        if not os.path.exists(f"/proc/{os.environ.get('MAINPID', 'none')}") or time.monotonic() > deadline:
             raise LookupError("HAProxy does not tell the state of its servers")
         time.sleep(0.05)
     ports = configured_ports()
