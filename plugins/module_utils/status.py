@@ -124,6 +124,7 @@ class Assessment:
 
     def __init__(self, site: Site, answers: Mapping[str, Mapping[str, Any]], now: float) -> None:
         self.site, self.now = site, now
+        answers = {host: answers[host] for host in site.hosts if host in answers}
         self.answers = {host: answer for host, answer in answers.items() if "silent" not in answer}
         self.silent = {host: answer["silent"] for host, answer in answers.items() if "silent" in answer}
         self.findings: list[Finding] = []

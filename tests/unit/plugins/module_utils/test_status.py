@@ -163,6 +163,13 @@ def test_a_host_that_is_absent_by_the_inventory_is_no_problem(world):
     assert told.row("m2")["state"] == "absent"
 
 
+def test_findings_are_in_the_order_of_the_tiers(world):
+    for host in ("db1", "lb1", "app1"):
+        world.answers[host]["clock_off"] = 9
+    world.answers = dict(sorted(world.answers.items(), reverse=True))
+    assert [finding.hosts for finding in world.told().findings] == [("lb1",), ("app1",), ("db1",)]
+
+
 def test_problems_come_before_what_is_only_good_to_know(world):
     world.site.away = ["c2"]
     del world.answers["c2"]
