@@ -190,14 +190,6 @@ class Site:
         self._hold_the_network()
         _output("podman", "start", self.container(name))
 
-    def replace(self, name: str) -> None:
-        """Put a new machine in the place of a host, on the same address and with nothing on it."""
-        self._hold_the_network()
-        _output("podman", "rm", "--force", "--volumes", "--time", "0", self.container(name))
-        inventories = os.environ["ANSIBLE_INVENTORY"].split(",")
-        create = str(Path(__file__).parent / "lab/create.yml")
-        _output("ansible-playbook", *(f"--inventory={path.strip()}" for path in inventories), create)
-
     def _hold_the_network(self) -> None:
         """Keep the lab's bridge from changing its MAC address whenever a container comes or goes."""
         address = self.hosts[self.groups["balancers"][0]]["ansible_host"]
