@@ -53,8 +53,9 @@ def repeat(work, pause):
             path = work(number)
         except Exception as failure:
             error = repr(failure)
+        line = json.dumps([work.__name__, path, begun, time.time() - begun, error])
         with lock:
-            print(json.dumps([work.__name__, path, begun, time.time() - begun, error]), flush=True)
+            print(line, flush=True)
         number += 1
         time.sleep(pause)
 
@@ -67,7 +68,7 @@ with open(f"{directory}/long", "xb", buffering=0) as long:
         long.write(b"%08d" % number)
         return ""
 
-    threads = [threading.Thread(target=repeat, args=what) for what in ((write, 0.08), (read, 0.04), (go_on, 0.1))]
+    threads = [threading.Thread(target=repeat, args=what) for what in ((write, 0.2), (read, 0.05), (go_on, 0.1))]
     for thread in threads:
         thread.start()
     while time.monotonic() < end and not select.select([sys.stdin], [], [], 0.2)[0]:

@@ -1,4 +1,4 @@
-"""The hosts of the volume, runs of the role on them as after an edit of the inventory, and people who upload meanwhile."""
+"""The hosts of the volume, runs of the role on them as after an edit of the inventory, and people who upload."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Callable
@@ -20,7 +21,10 @@ MOUNT = "/srv/site/media"
 DATA = "/srv/gluster/uploads/data"
 ADDRESSES = {"media1": "10.89.108.10", "media2": "10.89.108.11", "media3": "10.89.108.12"}
 DJANGO = "setpriv --reuid 8100 --regid 33 --clear-groups"
-CUT = "table inet cut { chain i { type filter hook input priority -300; policy drop; }; chain o { type filter hook output priority -300; policy drop; }; }"  # fmt: skip # noqa: E501
+CUT = (
+    "table inet cut { chain i { type filter hook input priority -300; policy drop; }; "
+    "chain o { type filter hook output priority -300; policy drop; }; }"
+)
 
 
 def container(name: str) -> str:
@@ -56,11 +60,17 @@ class Run:
             name: [{"name": item, "address": ADDRESSES[item]} for item in value] if isinstance(value, tuple) else value
             for name, value in given.items()
         }
+        command = ["ansible-playbook", str(HERE / f"{playbook}.yml"), f"--extra-vars={json.dumps(given)}"]
         done = subprocess.run(
-            ["ansible-playbook", str(HERE / f"{playbook}.yml"), f"--extra-vars={json.dumps(given)}", *["--check"] * check],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, check=False, timeout=280,
+            command + ["--check"] * check,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=280,
             env={**os.environ, "ANSIBLE_FORCE_COLOR": "false"},
-        )  # fmt: skip
+        )
         self.worked = done.returncode == 0
         self.output = done.stdout
         self.changed = {
@@ -79,25 +89,30 @@ class Uploads:
     def __enter__(self) -> Uploads:
         """Begin, and come back when it has got going."""
         script = (HERE / "tests/uploader.py").read_text()
+        self.reports = [tempfile.TemporaryFile("w+") for _ in range(2)]  # noqa: SIM115
         self.processes = [
             subprocess.Popen(
                 ["podman", "exec", "--interactive", container(client), *DJANGO.split(), "python3", "-c", script,
                  f"{MOUNT}/{client}-{uuid.uuid4().hex[:8]}", str(self.most_seconds)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                # Not a pipe, which would hold the writers up when it is full.
+                stdin=subprocess.PIPE, stdout=report,
             )
-            for client in ("app1", "app2")
+            for client, report in zip(("app1", "app2"), self.reports, strict=True)
         ]  # fmt: skip
         time.sleep(2)
         return self
 
     def __exit__(self, *_exception: object) -> None:
         """Stop, and collect what happened."""
-        for process in self.processes:
-            output, _ = process.communicate("", timeout=60)
-            self.done += [json.loads(line) for line in output.splitlines()]
+        for process, report in zip(self.processes, self.reports, strict=True):
+            process.communicate(b"", timeout=60)
             assert process.returncode == 0
+            report.seek(0)
+            self.done += [json.loads(line) for line in report]
+            report.close()
+        slowest = max(self.done, key=lambda operation: operation[3])
         logging.getLogger(__name__).info(
-            "%d operations, %d failed, the longest %.1f s", len(self.done), len(self.failures), self.longest
+            "%d operations, %d failed, the slowest was %s", len(self.done), len(self.failures), slowest
         )
 
     @property
