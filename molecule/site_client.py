@@ -135,7 +135,7 @@ class Site:
         groups = {group: members.get("hosts", []) for group, members in listing.items()}
         shared = hosts[groups["balancers"][0]]
         # The roles' own default, when the inventory does not say.
-        directory = _value("site_secrets_dir | default(inventory_dir ~ '/secrets')", groups["balancers"][0])
+        directory = _value("site_secrets_dir | default(inventory_dir ~ '.secrets')", groups["balancers"][0])
         site = cls(
             name=shared["site_name"],
             domain=shared["site_domain"],

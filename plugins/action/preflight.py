@@ -20,6 +20,7 @@ from ansible_collections.tiered.django.plugins.module_utils.preflight import (
     inventory,
     report,
 )
+from ansible_collections.tiered.django.plugins.module_utils.preflight.site import exposed_secrets
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 # What nobody knows before a host is touched: its facts, and the defaults of the roles of later plays.
@@ -60,6 +61,8 @@ class ActionModule(ActionBase):
             or scopes.values(first, {part: variable for part, (_, variable) in capacity.PORTS.items()}),
         )
         result["changed"] = False
+        sources = [str(source) for source in (task_vars or {}).get("ansible_inventory_sources") or []]
+        found += exposed_secrets({k: v for k, v in site.items() if not isinstance(v, Unresolved)}, sources)
         for remark in inventory.remarks(hosts, groups):
             self._display.warning(remark)
         result["problems"] = [asdict(problem) for problem in found]

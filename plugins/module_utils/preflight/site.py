@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -325,6 +325,28 @@ def _passwords(site: Mapping[str, Any]) -> Iterator[Problem]:
             "it is the same as site_database_password, so whoever serves requests could change tables",
             "Remove the variable to have another one generated.",
         )
+
+
+def exposed_secrets(site: Mapping[str, Any], inventories: Iterable[str]) -> Iterator[Problem]:
+    """Find secrets that Ansible would read as inventories, which makes hosts of them.
+
+    :param site: The variables by their full names.
+    :param inventories: The paths of the inventories of this run.
+    """
+    if not site.get("site_secrets_dir"):
+        return
+    directory = Path(site["site_secrets_dir"]).expanduser().absolute()
+    for inventory in map(Path, inventories):
+        if not inventory.is_dir() or not directory.is_relative_to(inventory.absolute()):
+            continue
+        # Ansible passes over hidden directories and those of variables.
+        way = directory.relative_to(inventory.absolute()).parts
+        if way and not way[0].startswith(".") and way[0] not in ("group_vars", "host_vars", "vars_plugins"):
+            yield Problem(
+                "site_secrets_dir",
+                f"{directory} lies in the inventory {inventory}, so Ansible would take each secret for an inventory",
+                f"Choose a directory beside it, such as {inventory}.secrets, and move what is there.",
+            )
 
 
 def _secrets_directory(site: Mapping[str, Any]) -> Iterator[Problem]:

@@ -548,6 +548,19 @@ def test_every_run_reminds_of_marked_hosts_and_of_databases_without_data():
     assert list(shape.remarks({"d": {}, "db1": {}}, {**groups, "database_servers": ["db1"]})) == []
 
 
+def test_secrets_in_the_directory_of_an_inventory_would_become_hosts(tmp_path):
+    def problems(directory):
+        return list(site.exposed_secrets({"site_secrets_dir": str(directory)}, [str(tmp_path / "mysite")]))
+
+    (tmp_path / "mysite").mkdir()
+    (problem,) = problems(tmp_path / "mysite/secrets")
+    assert problem.subject == "site_secrets_dir"
+    assert f"{tmp_path}/mysite.secrets" in problem.remedy
+    assert problems(tmp_path / "mysite.secrets") == []
+    assert problems(tmp_path / "mysite/.secrets") == []
+    assert list(site.exposed_secrets({"site_secrets_dir": "/a/secrets"}, ["/a/hosts.yml"])) == []
+
+
 def test_an_empty_inventory_is_reported_and_not_an_error():
     subjects = [problem.subject for problem in find_problems({}, {}, {})]
     assert subjects == [
