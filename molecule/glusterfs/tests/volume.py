@@ -21,10 +21,6 @@ MOUNT = "/srv/site/media"
 DATA = "/srv/gluster/uploads/data"
 ADDRESSES = {"media1": "10.89.108.10", "media2": "10.89.108.11", "media3": "10.89.108.12"}
 DJANGO = "setpriv --reuid 8100 --regid 33 --clear-groups"
-CUT = (
-    "table inet cut { chain i { type filter hook input priority -300; policy drop; }; "
-    "chain o { type filter hook output priority -300; policy drop; }; }"
-)
 
 
 def container(name: str) -> str:

@@ -312,6 +312,11 @@ BAD = [
     ),
     (set_host("app1", topology_leaving="app"), "topology_leaving of app1", "gone when it cannot be reached"),
     (set_host("media1", topology_leaving=True), "topology_leaving of media1", "at least one host of the tier"),
+    (
+        both(set_tier("media_servers", "media1", "app1"), set_host("media1", topology_leaving=True)),
+        "topology_leaving of media1",
+        "topology_absent while it is down",
+    ),
     (set_host("lb1", topology_leaving="gone"), "topology_leaving of lb1", "at least one host of the tier"),
     (
         both(set_tier("database_servers", "db1", "media1"), set_host("db1", topology_leaving=["database_servers"])),
