@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible_collections.tiered.django.plugins.module_utils import wiring
+from ansible_collections.tiered.django.plugins.module_utils.preflight.problem import counted
 
 PARTS = {
     "balancers": "balancer",
@@ -337,12 +338,12 @@ class Assessment:
             self._add(volumes, f"Uploads have no copy on {_and(missed)}, which is not connected", remedy)
         if split := max(volume["split"] for volume in volumes.values()):
             remedy = f"Decide for each which copy is right: gluster volume heal {self.site.name} info split-brain"
-            self._add(volumes, f"Copies of {_count(split, 'upload')} contradict each other", remedy)
+            self._add(volumes, f"Copies of {counted(split, 'upload')} contradict each other", remedy)
         elif pending := max(volume["pending"] for volume in volumes.values()):
             remedy = (
                 f"It heals by itself once all media servers are back; see: gluster volume heal {self.site.name} info"
             )
-            what = f"{_count(pending, 'upload or directory waits', 'uploads and directories wait')} for the other copy"
+            what = f"{counted(pending, 'upload or directory waits', 'uploads and directories wait')} for the other copy"
             # As long as a host is absent by the inventory, nothing else is to be expected.
             self._add(volumes, what, remedy, problem=bool(missed) or not lost)
 
@@ -375,7 +376,7 @@ class Assessment:
         for (path, end), hosts in ends.items():
             days = int((end - self.now) // DAY)
             if days < CERTIFICATE_DAYS:
-                when = f"has ended {_count(-days, 'day')} ago" if days < 0 else f"ends in {_count(days, 'day')}"
+                when = f"has ended {counted(-days, 'day')} ago" if days < 0 else f"ends in {counted(days, 'day')}"
                 own = path.startswith(("/etc/haproxy/", "/etc/nginx/"))
                 remedy = "Run site.yml, which renews the site's own" + (
                     ", or put a new one where site_certificate says" * own
@@ -422,9 +423,9 @@ class Assessment:
     @property
     def summary(self) -> str:
         """Say in a sentence whether the site is healthy."""
-        asked = f"{len(self.answers)} of {_count(len(self.site.hosts), 'host')} answered"
+        asked = f"{len(self.answers)} of {counted(len(self.site.hosts), 'host')} answered"
         if self.problems:
-            return f"{self.site.name} is not healthy: {_count(len(self.problems), 'problem')}; {asked}."
+            return f"{self.site.name} is not healthy: {counted(len(self.problems), 'problem')}; {asked}."
         if not self.answers:
             return f"Nobody knows how {self.site.name} is: no host was asked."
         return f"{self.site.name} is healthy; {asked}."
@@ -519,7 +520,7 @@ class Assessment:
             self._view(row["balancers"]),
             "  ".join(disks.values()),
             f"{100 - 100 * memory['available_mb'] // memory['total_mb']}%" if memory else "",
-            "" if days is None else _count(days, "day"),
+            "" if days is None else counted(days, "day"),
         ]
 
     def _view(self, balancers: Mapping[str, Mapping[str, str]]) -> str:
@@ -548,7 +549,7 @@ class Assessment:
         volumes = [answer["volume"] for answer in self._of("media_servers").values() if "volume" in answer]
         if any(volume["replicated"] for volume in volumes):
             pending = max(volume["pending"] for volume in volumes)
-            lines.append(f"Uploads: {_count(pending, 'entry', 'entries')} to heal.")
+            lines.append(f"Uploads: {counted(pending, 'entry', 'entries')} to heal.")
         said = []
         for host, answer in self._of("balancers").items():
             if request := answer.get("request"):
@@ -568,10 +569,6 @@ def _and(names: Iterable[str]) -> str:
 
 def _is(names: Iterable[str], one: str = "is", several: str = "are") -> str:
     return one if len(list(names)) == 1 else several
-
-
-def _count(number: int, thing: str, things: str = "") -> str:
-    return f"{number} {thing if number == 1 else things or f'{thing}s'}"
 
 
 def assess(site: Site, answers: Mapping[str, Mapping[str, Any]], now: float) -> Assessment:

@@ -62,9 +62,9 @@ def addresses(hosts: Iterable[str], hostvars: Mapping[str, Any]) -> dict[str, st
     return {host: str(address) for host, address in found.items()}
 
 
-def _is_set(mark: Any) -> bool:
-    """Tell whether a mark that may come as text stands for yes."""
-    return str(mark).lower() in ("true", "yes", "1")
+def is_set(flag: Any) -> bool:
+    """Tell whether a flag that may come as text stands for yes."""
+    return str(flag).lower() in ("true", "yes", "1")
 
 
 def leaves(variables: Mapping[str, Any], tier: str) -> bool:
@@ -75,13 +75,13 @@ def leaves(variables: Mapping[str, Any], tier: str) -> bool:
     """
     mark = variables.get("topology_leaving") or False
     if isinstance(mark, str):
-        return mark in (GONE, tier) or _is_set(mark)
-    return _is_set(mark) if isinstance(mark, (bool, int)) else tier in mark
+        return mark in (GONE, tier) or is_set(mark)
+    return is_set(mark) if isinstance(mark, (bool, int)) else tier in mark
 
 
 def is_away(variables: Mapping[str, Any]) -> bool:
     """Tell whether a host is not to be contacted: marked as absent for a while, or as gone for good."""
-    return _is_set(variables.get("topology_absent", False)) or variables.get("topology_leaving") == GONE
+    return is_set(variables.get("topology_absent", False)) or variables.get("topology_leaving") == GONE
 
 
 def staying(hosts: Iterable[str], hostvars: Mapping[str, Any], tier: str, until_left: bool = False) -> list[str]:

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.tiered.django.plugins.module_utils import wiring
+
 from . import capacity, certificate, inventory, source
 from . import site as site_variables
 from .problem import Problem, Unresolved, counted, listed
@@ -60,7 +62,7 @@ def find_problems(
             hosts,
             groups or {},
             usable.get("site_media_backend"),
-            str(usable.get("site_media_direct", False)).lower() in ("true", "yes", "1"),
+            wiring.is_set(usable.get("site_media_direct", False)),
         ),
         *site_variables.unknown(names),
         *_differing(hosts),

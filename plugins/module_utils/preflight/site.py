@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ansible_collections.tiered.django.plugins.module_utils import wiring
 from ansible_collections.tiered.django.plugins.module_utils.sizing import whole_number
 
 from .problem import Problem, listed, nearest
@@ -225,7 +226,7 @@ def _domains(site: Mapping[str, Any]) -> Iterator[Problem]:
         )
     elif media and (remedy := _flaw_of_domain(media)):
         yield Problem("site_media_domain", f"{media!r} is not a plain domain name", remedy)
-    if str(site.get("site_media_direct", False)).lower() in ("true", "yes", "1") and not media:
+    if wiring.is_set(site.get("site_media_direct", False)) and not media:
         yield Problem(
             "site_media_direct",
             "the media servers cannot serve the site's own domain to everybody",

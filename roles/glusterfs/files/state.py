@@ -82,14 +82,12 @@ def server():
     volume = known.get(asked["volume"])
     pool = peers(known)
     found = {"volume": volume, "peers": pool, "leader": leader(volume, pool), "online": [], "elsewhere": None}
-    others = [other for name, other in known.items() if name != asked["volume"]]
-    found["others"] = sorted({address for other in others for address in servers_of(other)})
     if volume is None:
         for address in asked["servers"]:
             if address not in [asked["address"], *asked["absent"]]:
                 there = volumes(of=address).get(asked["volume"])
                 if there:
-                    found["elsewhere"] = {"address": address, "servers": servers_of(there)}
+                    found["elsewhere"] = {"servers": servers_of(there)}
                     found["leader"] = ""
                     break
     elif asked["address"] == found["leader"]:

@@ -17,6 +17,8 @@ import time
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 PATIENCE = 10
+# systemd may have begun the next start, whose banner comes after the reason that the last one ended for.
+JOURNAL_LINES = 150
 
 
 class NotReadyError(Exception):
@@ -130,7 +132,7 @@ def main():
             time.sleep(0.2)
     if not answer["ready"]:
         unit = f"--unit={question['name']}.service"
-        answer["journal"] = output_of("journalctl", unit, "--lines=60", "--no-pager", "--output=cat").splitlines()
+        answer["journal"] = output_of("journalctl", unit, f"--lines={JOURNAL_LINES}", "--no-pager", "--output=cat").splitlines()
     print(json.dumps(answer))
 
 

@@ -22,7 +22,8 @@ def test_a_site_that_is_well(site):
     becomes_healthy()
     run, found = status()
     assert run.code == 0, run.output
-    assert found["summary"] == f"{site.name} is healthy; {len(site.hosts)} of {len(site.hosts)} hosts answered."
+    hosts = "1 of 1 host" if len(site.hosts) == 1 else f"{len(site.hosts)} of {len(site.hosts)} hosts"
+    assert found["summary"] == f"{site.name} is healthy; {hosts} answered."
     rows = {row["host"]: row for row in found["hosts"]}
     assert set(rows) == set(site.hosts)
     balancers = set(site.groups["balancers"])

@@ -35,8 +35,8 @@ def test_a_release_that_does_not_serve_is_taken_back(site, reader, tmp_path):
     assert run.code != 0
     # The first one that tried stands again, and no other was touched.
     assert run.failed == {site.groups["app_servers"][0]}, run.output[-4000:]
-    assert "this release cannot serve" in run.text
-    assert f"Release {before[site.groups['app_servers'][0]]} serves there again" in run.text
+    assert "RuntimeError: this release cannot serve" in run.text, run.output[-8000:]
+    assert f"Release {before[site.groups['app_servers'][0]]} serves there again" in run.text, run.output[-8000:]
     after = {
         name: page.headers["X-Release"] for name, page in site.from_each_server(lambda: reader.get("/search/")).items()
     }
