@@ -132,7 +132,9 @@ def main():
             time.sleep(0.2)
     if not answer["ready"]:
         unit = f"--unit={question['name']}.service"
-        answer["journal"] = output_of("journalctl", unit, f"--lines={JOURNAL_LINES}", "--no-pager", "--output=cat").splitlines()
+        answer["journal"] = output_of(
+            "journalctl", unit, f"--lines={JOURNAL_LINES}", "--no-pager", "--output=cat"
+        ).splitlines()
     print(json.dumps(answer))
 
 
