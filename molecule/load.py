@@ -33,6 +33,7 @@ class Load:
     ) -> None:
         """Load by so many readers at a time; `pages` says what the answer to each path must contain."""
         self.failures: list[str] = []
+        self.failed_at: list[float] = []
         self.seconds: list[float] = []
         self.served_by: Counter[str] = Counter()
         self._reader = reader
@@ -74,6 +75,10 @@ class Load:
                 raise TimeoutError(f"fewer than {more} answers in {seconds} s. {self.report()}")
             time.sleep(0.05)
 
+    def failures_since(self, moment: float) -> list[str]:
+        """Failures of requests that were begun after a moment of the monotonic clock."""
+        return [failure for failure, begun in zip(self.failures, self.failed_at, strict=False) if begun > moment]
+
     def percentile(self, share: float) -> float:
         """Seconds within which this share of the requests was answered."""
         times = sorted(self.seconds)
@@ -103,6 +108,7 @@ class Load:
                 if failure:
                     when = f"after {begun - self._started:.1f} s, {ended - begun:.1f} s long"
                     self.failures.append(f"{when}: {path}: {failure}")
+                    self.failed_at.append(begun)
             self._over.wait(self._pause)
 
     def _ask(self, path: str, content: str) -> tuple[str, str]:

@@ -10,7 +10,6 @@ import shlex
 import socket
 import struct
 import subprocess
-import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from urllib.parse import urljoin
 
 import requests
 import testinfra
+from waiting import until
 
 _getaddrinfo = socket.getaddrinfo
 
@@ -190,6 +190,14 @@ class Site:
         self._hold_the_network()
         _output("podman", "start", self.container(name))
 
+    def replace(self, name: str) -> None:
+        """Put a new machine in the place of a host, at the same address and with nothing on it."""
+        self._hold_the_network()
+        _output("podman", "rm", "--force", "--volumes", "--time", "0", self.container(name))
+        inventories = os.environ["ANSIBLE_INVENTORY"].split(",")
+        create = str(Path(__file__).parent / "lab/create.yml")
+        _output("ansible-playbook", *(f"--inventory={path.strip()}" for path in inventories), create)
+
     def _hold_the_network(self) -> None:
         """Keep the lab's bridge from changing its MAC address whenever a container comes or goes."""
         address = self.hosts[self.groups["balancers"][0]]["ansible_host"]
@@ -235,7 +243,7 @@ class Site:
             answers.setdefault(answer.headers.get("X-Served-By", f"status {answer.status_code}"), answer)
             return set(self.groups["app_servers"]) <= set(answers)
 
-        eventually(complete, seconds, "an answer of every application server", pause=0.02)
+        until(complete, seconds, "an answer of every application server", pause=0.02)
         assert set(answers) == set(self.groups["app_servers"]), f"answered by {sorted(answers)}"
         return answers
 
@@ -249,26 +257,3 @@ def _value(template: str, host: str) -> str:
 def _output(*command: str) -> str:
     """Run a command and return what it says."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def eventually(holds: Callable[[], Any], seconds: float, what: str, pause: float = 0.25) -> float:
-    """Wait until something is so and return how long that took; fail after so many seconds."""
-    begun = time.monotonic()
-    while not holds():
-        assert time.monotonic() - begun < seconds, f"not within {seconds} s: {what}"
-        time.sleep(pause)
-    return time.monotonic() - begun
-
-
-def reachable(address: str, port: int, seconds: float = 1.0) -> bool:
-    """Say whether this machine can open a connection there."""
-    try:
-        socket.create_connection((address, port), timeout=seconds).close()
-    except OSError:
-        return False
-    return True
-
-
-def reachable_from(host: Any, address: str, port: int) -> bool:
-    """Say whether that host can open a connection there."""
-    return host.run("timeout 2 bash -c %s", f"exec 3<>/dev/tcp/{address}/{port}").rc == 0

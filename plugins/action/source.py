@@ -7,7 +7,13 @@ from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.tiered.django.plugins.module_utils.source import Recipe, SourceError, default_cache, resolve
+from ansible_collections.tiered.django.plugins.module_utils.source import (
+    Recipe,
+    SourceError,
+    default_cache,
+    resolve,
+    resolve_served,
+)
 
 
 class ActionModule(ActionBase):
@@ -37,6 +43,7 @@ class ActionModule(ActionBase):
                 },
                 "exclude": {"type": "list", "elements": "str", "default": []},
                 "revision": {"type": "str", "default": ""},
+                "release": {"type": "str", "default": ""},
                 "cache_directory": {"type": "path", "default": ""},
             }
         )
@@ -49,8 +56,9 @@ class ActionModule(ActionBase):
             revision=options["revision"],
         )
         cache = Path(options["cache_directory"]).expanduser() if options["cache_directory"] else default_cache()
+        wanted = (options["source"], options["version"], recipe, cache.absolute())
         try:
-            found = resolve(options["source"], options["version"], recipe, cache.absolute())
+            found = resolve_served(*wanted, options["release"]) if options["release"] else resolve(*wanted)
         except SourceError as error:
             raise AnsibleActionFail(f"No release can be made: {error}") from error
         return {**result, "changed": False, **found}

@@ -524,6 +524,42 @@ def prune(cache: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
+def resolve_served(source: str, version: str, recipe: Recipe, cache: Path, release: str) -> dict[str, Any]:
+    """Find the archive of a release that is served already, whatever the source is now.
+
+    :param source: A git URL, a directory or an archive.
+    :param version: The git ref.
+    :param recipe: What else the release is made from.
+    :param cache: Directory in which archives and copies of repositories are kept.
+    :param release: Id of the release.
+    :returns: The result of the module ``tiered.django.source``.
+    :raises SourceError: when this controller does not have it and cannot make it again.
+    """
+    kept = [
+        path for path in sorted((cache / "sources").glob(f"{release}-*.json")) if path.with_suffix(".tar.gz").is_file()
+    ]
+    if len(kept) == 1:
+        return {
+            "release": release,
+            "archive": str(kept[0].with_suffix(".tar.gz")),
+            "cache": str(cache),
+            "commit": "",
+            "kind": kind_of(source, version),
+            "ref": "",
+            **json.loads(kept[0].read_text(encoding="utf-8")),
+        }
+    # A repository still has the commit, and a source that has not changed is the release.
+    commit = release.partition("-")[0]
+    found = resolve(source, commit if kind_of(source, version) == "git" else version, recipe, cache)
+    if found["release"] != release:
+        raise SourceError(
+            f"release {release} is served, and {source} now makes {found['release']}: this controller has no archive of"
+            " the former. Run the playbook without --limit to release the latter everywhere, or from the controller"
+            " that has released the former"
+        )
+    return found
+
+
 def resolve(source: str, version: str, recipe: Recipe, cache: Path) -> dict[str, Any]:
     """Find out which release a source is now, and have its archive ready.
 

@@ -68,6 +68,12 @@ options:
     description: Any text. Another text makes another release of the same source, which is built anew.
     type: str
     default: ""
+  release:
+    description:
+      - Id of a release that is served already. It is taken instead of what the source is now.
+      - Fails when its archive is not kept on this controller, and cannot be made again.
+    type: str
+    default: ""
   cache_directory:
     description: Where archives are kept on the controller. V($XDG_CACHE_HOME/tiered.django) when empty.
     type: path
@@ -109,7 +115,7 @@ cache:
   type: str
   returned: success
 commit:
-  description: The git commit, empty for directories and archives.
+  description: The git commit, empty for directories, archives, and a O(release) whose archive is kept.
   type: str
   returned: success
 kind:
@@ -118,7 +124,7 @@ kind:
   returned: success
   sample: git
 ref:
-  description: The full name of the git ref that leads to the commit.
+  description: The full name of the git ref that leads to the commit, empty as RV(commit) is.
   type: str
   returned: success
   sample: refs/tags/v3.1

@@ -11,7 +11,6 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import testinfra
@@ -21,6 +20,10 @@ MOUNT = "/srv/site/media"
 DATA = "/srv/gluster/uploads/data"
 ADDRESSES = {"media1": "10.89.108.10", "media2": "10.89.108.11", "media3": "10.89.108.12"}
 DJANGO = "setpriv --reuid 8100 --regid 33 --clear-groups"
+CUT = (
+    "table inet cut { chain i { type filter hook input priority -300; policy drop; }; "
+    "chain o { type filter hook output priority -300; policy drop; }; }"
+)
 
 
 def container(name: str) -> str:
@@ -36,14 +39,6 @@ def podman(*words: str) -> None:
 def host(name: str) -> testinfra.host.Host:
     """Return a host by its name."""
     return testinfra.get_host(f"podman://{container(name)}")
-
-
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    """Wait until something is true."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.5)
 
 
 class Run:

@@ -1,7 +1,8 @@
 """The balancer under test, with everything behind it well."""
 
 import pytest
-from front import Front, HAProxy, order, until
+from front import Front, HAProxy, order
+from waiting import until
 
 
 @pytest.fixture(scope="module")

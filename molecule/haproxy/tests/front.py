@@ -10,7 +10,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +18,6 @@ import requests
 
 HERE = Path(__file__).parents[1]
 AUTHORITY = Path(os.environ["LAB_CACHE"], os.environ["LAB_NAME"], "secrets", "certificates", "ca.crt")
-
-
-def until(condition: Callable[[], object], seconds: float = 15) -> None:
-    """Wait until something is true."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.1)
 
 
 @dataclass

@@ -3,8 +3,9 @@
 from contextlib import contextmanager
 
 import pytest
-from front import Faithful, until
+from front import Faithful
 from load import Load
+from waiting import until
 
 testinfra_hosts = ["balancers"]
 pytestmark = pytest.mark.usefixtures("well")

@@ -3,8 +3,9 @@
 import time
 
 import pytest
-from front import at_once, order, until
+from front import at_once, order
 from load import Load
+from waiting import until
 
 testinfra_hosts = ["balancers"]
 pytestmark = pytest.mark.usefixtures("well")

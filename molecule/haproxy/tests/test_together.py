@@ -7,8 +7,9 @@ from contextlib import suppress
 import pytest
 import requests
 import testinfra
-from front import Front, HAProxy, at_once, playbook, send, until
+from front import Front, HAProxy, at_once, playbook, send
 from load import Load
+from waiting import until
 
 testinfra_hosts = ["balancer"]
 pytestmark = pytest.mark.usefixtures("well")

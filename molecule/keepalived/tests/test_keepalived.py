@@ -4,7 +4,8 @@ import logging
 import time
 
 import pytest
-from watch import ADDRESS, ADDRESS_6, Watch, addresses, container, holders, hosts, playbook, podman, until
+from waiting import until
+from watch import ADDRESS, ADDRESS_6, Watch, addresses, container, holders, hosts, playbook, podman
 
 testinfra_hosts = ["one"]
 CONFIG = "/etc/keepalived/keepalived.conf"

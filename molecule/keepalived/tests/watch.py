@@ -8,11 +8,11 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import requests
 import testinfra
+from waiting import until
 
 ADDRESS, ADDRESS_6 = "10.89.125.100", "fd00:89:125::100"
 NAMES = ("one", "two")
@@ -32,14 +32,6 @@ def podman(*words: str) -> None:
 def hosts() -> dict[str, testinfra.host.Host]:
     """Return all hosts by their names."""
     return {name: testinfra.get_host(f"podman://{container(name)}") for name in NAMES}
-
-
-def until(condition: Callable[[], object], seconds: float = 15) -> None:
-    """Wait until something is true."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.1)
 
 
 def addresses(host: testinfra.host.Host) -> set[str]:

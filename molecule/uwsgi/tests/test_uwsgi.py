@@ -9,6 +9,7 @@ import time
 import pytest
 import requests
 from load import Load
+from waiting import until
 
 testinfra_hosts = ["served"]
 
@@ -75,13 +76,6 @@ def worker_pids(statistics):
 
 def main_pid(host, unit):
     return int(host.check_output(f"systemctl show --value --property MainPID {unit}"))
-
-
-def until(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.2)
 
 
 def test_site_answers_with_its_release_and_environment(balancer):

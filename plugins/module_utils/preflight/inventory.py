@@ -125,12 +125,6 @@ def _marks(hosts: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence
                 f"nobody would be left in {tier}",
                 "Let at least one host of the tier stay, or add one first.",
             )
-        elif tier == "media_servers" and leaving:
-            yield Problem(
-                f"topology_leaving of {listed(leaving)}",
-                "each media server has a copy of the uploads, and this release takes none of them away",
-                "Let it stay, or mark it with topology_absent while it is down.",
-            )
         elif tier == "database_servers" and members and members[0] in leaving:
             yield Problem(
                 f"topology_leaving of {members[0]}",

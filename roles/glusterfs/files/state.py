@@ -82,12 +82,14 @@ def server():
     volume = known.get(asked["volume"])
     pool = peers(known)
     found = {"volume": volume, "peers": pool, "leader": leader(volume, pool), "online": [], "elsewhere": None}
+    others = [other for name, other in known.items() if name != asked["volume"]]
+    found["others"] = sorted({address for other in others for address in servers_of(other)})
     if volume is None:
-        for address in asked["servers"]:
+        for address in asked["servers"] + asked["leaving"]:
             if address not in [asked["address"], *asked["absent"]]:
                 there = volumes(of=address).get(asked["volume"])
                 if there:
-                    found["elsewhere"] = {"servers": servers_of(there)}
+                    found["elsewhere"] = {"address": address, "servers": servers_of(there)}
                     found["leader"] = ""
                     break
     elif asked["address"] == found["leader"]:
@@ -123,7 +125,33 @@ def mount():
     return found
 
 
+def leaver():
+    """Return whether a brick of this host is still a part of the volume, and whether glusterd serves other volumes."""
+    known = volumes()
+    volume = known.pop(asked["volume"], {"bricks": {}})
+    try:
+        with open("/var/lib/glusterd/glusterd.info") as file:
+            identity = dict(line.strip().split("=", 1) for line in file if "=" in line).get("UUID", "")
+    except FileNotFoundError:
+        identity = ""
+    found = {"glusterd": output("systemctl", "is-enabled", "glusterd") == "enabled", "others": sorted(known)}
+    found["glusterd"] = found["glusterd"] or output("systemctl", "is-active", "glusterd") == "active"
+    found["brick"] = "gone"
+    if identity in volume["bricks"].values():
+        # Taken out while it was away, it does not know that yet; the others do.
+        found["brick"] = "unsure"
+        for address in servers_of(volume):
+            there = volumes(of=address).get(asked["volume"])
+            if there:
+                found["brick"] = "used" if identity in there["bricks"].values() else "forgotten"
+            if found["brick"] == "forgotten":
+                break
+    return found
+
+
 state = mount()
-if asked["address"]:
+if asked["leaves"]:
+    state.update(leaver())
+elif asked["address"]:
     state.update(server())
 print(json.dumps(state))

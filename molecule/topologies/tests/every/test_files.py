@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from site_client import eventually
+from waiting import until
 
 YEAR = 365 * 24 * 3600
 
@@ -134,4 +134,4 @@ def test_files_do_not_need_the_application(site, reader, article, stylesheet):
     finally:
         for server in servers:
             server.check_output(f"systemctl start {units}")
-    eventually(lambda: reader.get("/search/").ok, 30, "the site serves again")
+    until(lambda: reader.get("/search/").ok, 30, "the site serves again")

@@ -3,7 +3,7 @@
 import re
 
 import requests
-from site_client import eventually
+from waiting import until
 
 
 def printed(page):
@@ -141,4 +141,4 @@ def test_service_stopped_and_started_rejoins_by_itself(site, reader):
         served.add(reader.get("/search/").headers.get("X-Served-By"))
         return set(site.groups["app_servers"]) <= served
 
-    eventually(all_serve, 30, "every application server serves again")
+    until(all_serve, 30, "every application server serves again")

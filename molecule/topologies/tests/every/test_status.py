@@ -3,7 +3,7 @@
 import json
 
 from play import play
-from site_client import eventually
+from waiting import until
 
 
 def status():
@@ -15,7 +15,7 @@ def status():
 
 def becomes_healthy():
     """Wait until everybody has noticed that all is well again."""
-    eventually(lambda: status()[0].code == 0, 90, "the status says that the site is healthy", pause=1)
+    until(lambda: status()[0].code == 0, 90, "the status says that the site is healthy", pause=1)
 
 
 def test_a_site_that_is_well(site):

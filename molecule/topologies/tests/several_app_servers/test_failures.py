@@ -4,7 +4,7 @@ import secrets
 
 import pytest
 from load import Load
-from site_client import eventually
+from waiting import until
 
 PAGES = {
     "/": "The Prairie Courier",
@@ -20,13 +20,13 @@ def victim(site, reader):
     site.from_each_server(lambda: reader.get("/search/"), seconds=30)
     yield victim
     site.start(victim)
-    eventually(lambda: reader.get("/search/").headers.get("X-Served-By") == victim, 90, f"{victim} serves again")
+    until(lambda: reader.get("/search/").headers.get("X-Served-By") == victim, 90, f"{victim} serves again")
 
 
 def serves_again(load, server, seconds):
     """Wait until one more answer comes from that server."""
     before = load.served_by[server]
-    eventually(lambda: load.served_by[server] > before, seconds, f"{server} serves again")
+    until(lambda: load.served_by[server] > before, seconds, f"{server} serves again")
 
 
 def test_killing_a_server_fails_no_request(site, victim):
@@ -45,9 +45,9 @@ def test_killing_a_server_fails_no_request(site, victim):
 
 def test_a_server_comes_back_with_its_uploads(site, editor, reader, victim):
     site.kill(victim)
-    eventually(lambda: reader.get("/search/").ok, 30, "the others serve")
+    until(lambda: reader.get("/search/").ok, 30, "the others serve")
     site.start(victim)
-    eventually(lambda: reader.get("/search/").headers.get("X-Served-By") == victim, 90, f"{victim} serves again")
+    until(lambda: reader.get("/search/").headers.get("X-Served-By") == victim, 90, f"{victim} serves again")
     for _ in range(20):
         article = editor.publish(f"Back {secrets.token_hex(4)}")
         assert reader.photograph(article.path).content == article.photograph

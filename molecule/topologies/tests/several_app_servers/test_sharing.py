@@ -4,7 +4,8 @@ import re
 import secrets
 
 import pytest
-from site_client import eventually, reachable, reachable_from
+from site_client import reachable, reachable_from
+from waiting import until
 
 
 def test_requests_go_to_every_server_in_turn(site, reader):
@@ -15,7 +16,7 @@ def test_requests_go_to_every_server_in_turn(site, reader):
         return {server: seen.count(server) for server in servers} == dict.fromkeys(servers, 6)
 
     # A server that has just come back gets its full share by and by.
-    eventually(in_turn, 60, "every server gets the same share of the requests")
+    until(in_turn, 60, "every server gets the same share of the requests")
 
 
 def test_article_taken_by_one_server_is_seen_from_the_others(site, editor, reader):

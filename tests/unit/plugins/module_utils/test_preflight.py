@@ -313,9 +313,13 @@ BAD = [
     (set_host("app1", topology_leaving="app"), "topology_leaving of app1", "gone when it cannot be reached"),
     (set_host("media1", topology_leaving=True), "topology_leaving of media1", "at least one host of the tier"),
     (
-        both(set_tier("media_servers", "media1", "app1"), set_host("media1", topology_leaving=True)),
-        "topology_leaving of media1",
-        "topology_absent while it is down",
+        both(
+            set_tier("media_servers", "media1", "app1"),
+            set_host("media1", topology_leaving=True),
+            set_host("app1", topology_absent=True),
+        ),
+        "topology_absent of app1",
+        "Bring one of them back",
     ),
     (set_host("lb1", topology_leaving="gone"), "topology_leaving of lb1", "at least one host of the tier"),
     (
@@ -529,6 +533,7 @@ def test_all_problems_are_reported_at_once(inventory):
         set_host("app1", topology_leaving=False, topology_absent="no"),
         set_host("app2", topology_absent=True),
         both(set_tier("database_servers", "db1", "media1"), set_host("media1", topology_leaving=["database_servers"])),
+        both(set_tier("media_servers", "media1", "app1"), set_host("media1", topology_leaving=True)),
     ],
 )
 def test_what_can_be_lost_may_be_many_leave_or_be_absent(inventory, change):

@@ -361,3 +361,34 @@ class TestRequirements:
         assert resolve(str(project), "", Recipe(directory="site"), cache)["requirements"] == "requirements.txt"
         (project / "site" / "requirements.txt").write_text("Django")
         assert resolve(str(project), "", Recipe(directory="site"), cache)["requirements"] == "site/requirements.txt"
+
+
+def test_served_release_is_found_whatever_the_source_is_now(project, cache):
+    first = resolve(str(project), "", Recipe(), cache)
+    (project / "news" / "settings.py").write_text("DEBUG = False\n")
+    served = source.resolve_served(str(project), "", Recipe(), cache, first["release"])
+    assert served == first
+    assert resolve(str(project), "", Recipe(), cache)["release"] != first["release"]
+
+
+def test_served_release_that_is_the_source_is_made_where_it_was_never_made(project, cache, tmp_path):
+    first = resolve(str(project), "", Recipe(), cache)
+    elsewhere = source.resolve_served(str(project), "", Recipe(), tmp_path / "other", first["release"])
+    assert elsewhere["release"] == first["release"]
+    assert Path(elsewhere["archive"]).is_file()
+
+
+def test_served_release_is_made_again_from_its_commit(git, project, cache, tmp_path):
+    first = resolve(str(project), "main", Recipe(), cache)
+    (project / "news" / "settings.py").write_text("DEBUG = False\n")
+    git("commit", "-qam", "two")
+    served = source.resolve_served(str(project), "main", Recipe(), tmp_path / "other", first["release"])
+    assert (served["release"], served["commit"]) == (first["release"], first["commit"])
+
+
+def test_served_release_that_nobody_here_can_make_says_who_can(project, cache, tmp_path):
+    first = resolve(str(project), "", Recipe(), cache)
+    (project / "news" / "settings.py").write_text("DEBUG = False\n")
+    with pytest.raises(SourceError, match="without --limit") as error:
+        source.resolve_served(str(project), "", Recipe(), tmp_path / "other", first["release"])
+    assert first["release"] in str(error.value)
