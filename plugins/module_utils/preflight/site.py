@@ -396,7 +396,10 @@ def _flaws_of_store(store: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not good.get("bucket") and "bucket" not in wrong:
         yield "it does not name a bucket", "Give it bucket, and endpoint_url unless the store is Amazon's."
     elif not _BUCKET.fullmatch(good.get("bucket", "x")):
-        yield f"{good['bucket']!r} is not the name of a bucket", "Write the name alone: letters, digits and . _ - in it."
+        yield (
+            f"{good['bucket']!r} is not the name of a bucket",
+            "Write the name alone: letters, digits and . _ - in it.",
+        )
     if good.get("endpoint_url") and not _is_web_address(good["endpoint_url"], "http", "https"):
         yield (
             f"its endpoint_url {_without_password(good['endpoint_url'])!r} is not a URL",
@@ -424,7 +427,9 @@ def _flaws_of_options(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             meant = nearest(str(name), STORE_OPTIONS)
             yield (
                 f"its options include {name}, which cannot be set here",
-                f"Did you mean {meant}?" if meant else "Set it by Python in site_settings_extra, secrets by environment.",
+                f"Did you mean {meant}?"
+                if meant
+                else "Set it by Python in site_settings_extra, secrets by environment.",
             )
         elif type(value) not in STORE_OPTIONS[name]:
             kinds = " or ".join(words[kind] for kind in STORE_OPTIONS[name])
@@ -436,7 +441,9 @@ def _is_web_address(url: str, *schemes: str) -> bool:
     try:
         parts = urlsplit(url)
         plain = not (parts.query or parts.fragment or parts.username or parts.password)
-        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0 and plain and not re.search(r"\s", url)
+        return (
+            parts.scheme in schemes and bool(parts.hostname) and parts.port != 0 and plain and not re.search(r"\s", url)
+        )
     except ValueError:
         return False
 
