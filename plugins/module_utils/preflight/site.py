@@ -375,7 +375,7 @@ def _uploads(site: Mapping[str, Any]) -> Iterator[Problem]:
     if site.get("site_protected_paths"):
         yield Problem(
             "site_protected_paths",
-            "with X-Accel-Redirect only files of the media servers can be handed over, and these have no uploads with s3",
+            "X-Accel-Redirect hands over what media servers have on disk, and with s3 they have no uploads",
             "Remove the variable: links to uploads are signed. Or choose another site_media_backend.",
         )
 
@@ -398,7 +398,7 @@ def _flaws_of_store(store: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     elif not _BUCKET.fullmatch(good.get("bucket", "x")):
         yield (
             f"{good['bucket']!r} is not the name of a bucket",
-            "Write the name alone: letters, digits and . _ - in it.",
+            "Write the name alone: letters, digits and . _ -.",
         )
     if good.get("endpoint_url") and not _is_web_address(good["endpoint_url"], "http", "https"):
         yield (
@@ -425,12 +425,8 @@ def _flaws_of_options(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "its options include file_overwrite", "Remove it: an upload never replaces another."
         elif name not in STORE_OPTIONS:
             meant = nearest(str(name), STORE_OPTIONS)
-            yield (
-                f"its options include {name}, which cannot be set here",
-                f"Did you mean {meant}?"
-                if meant
-                else "Set it by Python in site_settings_extra, secrets by environment.",
-            )
+            remedy = f"Did you mean {meant}?" if meant else "Set it in site_settings_extra, a secret from os.environ."
+            yield f"its options include {name}, which cannot be set here", remedy
         elif type(value) not in STORE_OPTIONS[name]:
             kinds = " or ".join(words[kind] for kind in STORE_OPTIONS[name])
             yield f"its option {name} is {_kind_of(value)}", f"Write {kinds}."
@@ -440,10 +436,9 @@ def _is_web_address(url: str, *schemes: str) -> bool:
     """Tell whether a text is the plain URL of a place on the web, to which a path can be added."""
     try:
         parts = urlsplit(url)
-        plain = not (parts.query or parts.fragment or parts.username or parts.password)
-        return (
-            parts.scheme in schemes and bool(parts.hostname) and parts.port != 0 and plain and not re.search(r"\s", url)
-        )
+        place = parts.scheme in schemes and parts.hostname and parts.port != 0
+        more = parts.query or parts.fragment or parts.username is not None or re.search(r"\s", url)
+        return bool(place and not more)
     except ValueError:
         return False
 

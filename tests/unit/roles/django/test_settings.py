@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 MANIFEST = "tiered_storage.HashedStaticFilesStorage"
+STORE = "storages.backends.s3.S3Storage"
+KEYS = {"AWS_S3_ACCESS_KEY_ID": "desk", "AWS_S3_SECRET_ACCESS_KEY": 'it\'s "secret"'}
 
 
 def test_deployment_check_has_nothing_to_say(site):
@@ -205,9 +207,6 @@ class TestFiles:
 class TestStore:
     """Uploads in a store; botocore's part in the settings is played by a dictionary."""
 
-    STORAGE = "storages.backends.s3.S3Storage"
-    KEYS = {"AWS_S3_ACCESS_KEY_ID": "desk", "AWS_S3_SECRET_ACCESS_KEY": 'it\'s "secret"'}
-
     @pytest.fixture(autouse=True)
     def botocore(self, site):
         """Let botocore be there, in a version that knows no checksums yet."""
@@ -232,8 +231,8 @@ class TestStore:
             },
             django_media_s3_access_key="desk",
         )
-        assert site.settings("STORAGES", **self.KEYS)["default"]["BACKEND"] == self.STORAGE
-        found = self.options(site, **self.KEYS)
+        assert site.settings("STORAGES", **KEYS)["default"]["BACKEND"] == STORE
+        found = self.options(site, **KEYS)
         client = found.pop("client_config")
         assert found == {
             "bucket_name": "uploads",
@@ -251,7 +250,7 @@ class TestStore:
         attempts = client["retries"]["total_max_attempts"]
         assert attempts * max(client["connect_timeout"], client["read_timeout"]) <= 30
         assert client["signature_version"] == "s3v4"
-        assert site.settings("MEDIA_URL", **self.KEYS) == "/media/"
+        assert site.settings("MEDIA_URL", **KEYS) == "/media/"
         assert "desk" not in (site.configuration / "tiered_settings.py").read_text()
 
     def test_the_hosts_own_right_to_the_store(self, site):
@@ -302,7 +301,7 @@ class TestStore:
         site.project(f"STORAGES = {{'default': {{'BACKEND': '{backend}', 'OPTIONS': {{'location': '/home/dev'}}}}}}")
         site.deploy(django_media_s3={"bucket": "uploads"})
         found = site.settings("STORAGES")["default"]
-        assert (found["BACKEND"], found["OPTIONS"]["location"]) == (self.STORAGE, "")
+        assert (found["BACKEND"], found["OPTIONS"]["location"]) == (STORE, "")
 
 
 class TestMessages:
