@@ -214,7 +214,12 @@ class TestStore:
         package.mkdir()
         (package / "__init__.py").write_text("")
         known = ("s3", "signature_version", "proxies", "connect_timeout", "read_timeout", "retries")
-        (package / "config.py").write_text(f"class Config(dict):\n    OPTION_DEFAULTS = dict.fromkeys({known!r})\n")
+        (package / "config.py").write_text(
+            "class Config(dict):\n"
+            f"    OPTION_DEFAULTS = dict.fromkeys({known!r})\n"
+            "    def __init__(self, **options):\n"
+            "        super().__init__({**options} if {*options} <= {*self.OPTION_DEFAULTS} else None)\n"
+        )
         return package
 
     def options(self, site, **environment):
