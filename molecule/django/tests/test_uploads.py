@@ -78,6 +78,23 @@ def test_the_key_is_as_it_was_given(host, inventory):
     assert keys == [inventory["django_media_s3_access_key"], inventory["django_media_s3_secret_key"]]
 
 
+@pytest.fixture
+def planted(host):
+    """What any user of the host could leave for the site's management commands."""
+    host.check_output(
+        "setpriv --reuid=65534 --regid=65534 --clear-groups sh -euc %s",
+        "mkdir /tmp/.aws; for f in config credentials; do printf '[default]\\nregion = x\\n' > /tmp/.aws/$f; done",
+    )
+    yield
+    host.check_output("rm -rf /tmp/.aws")
+
+
+@pytest.mark.usefixtures("planted")
+def test_nobody_else_configures_the_client(host):
+    code = "import botocore.session as b; print(json.dumps(list(b.Session().full_config['profiles'])))"
+    assert release.ask_django(host, code) == []
+
+
 def test_a_silent_store_holds_no_worker_for_long(host):
     code = (
         "c = s.connection.meta.client.meta.config;"
