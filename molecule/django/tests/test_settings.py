@@ -74,7 +74,13 @@ def test_a_missing_migration_would_be_seen_on_every_host(host):
 @pytest.fixture
 def marks(inventory):
     """Parts by which each secret is recognized, whatever quoting has made of the rest."""
-    names = ("django_secret_key", "django_database_password", "django_database_owner_password")
+    names = (
+        "django_secret_key",
+        "django_database_password",
+        "django_database_owner_password",
+        "django_media_s3_access_key",
+        "django_media_s3_secret_key",
+    )
     return [inventory[name][:8] for name in names] + [inventory["django_secret_key"][-20:]]
 
 

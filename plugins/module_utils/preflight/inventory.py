@@ -176,7 +176,7 @@ def _shared_uploads(tiers: Mapping[str, Sequence[str]], media_backend: str | Non
         yield Problem(
             "site_media_backend",
             f"with local, each of {listed(writers)} would keep the uploads that it received to itself",
-            "Remove the variable or set it to glusterfs, so that all of them share one volume.",
+            "Remove the variable or set it to glusterfs, so that all of them share one volume; or to nfs or s3.",
         )
 
 

@@ -44,6 +44,10 @@ KINDS = {
     "site_media_url": "text",
     "site_protected_paths": "list",
     "site_media_backend": "text",
+    "site_media_nfs": "text",
+    "site_media_s3": "mapping",
+    "site_media_s3_access_key": "text",
+    "site_media_s3_secret_key": "text",
     "site_max_upload_mb": "number",
     "site_rate_limit": "number",
     "site_admins": "list",
@@ -60,9 +64,11 @@ SECRETS = (
     "site_database_owner_password",
     "site_email_url",
     "site_environment",
+    "site_media_s3_access_key",
+    "site_media_s3_secret_key",
 )
 CHOICES = {
-    "site_media_backend": ("local", "glusterfs"),
+    "site_media_backend": ("local", "glusterfs", "nfs", "s3"),
     "site_check_fail_level": ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG"),
 }
 # The least and the most that makes sense. Ids above 60000 belong to nobody and to systemd.
@@ -72,6 +78,43 @@ LIMITS = {
     "site_max_upload_mb": (1, None),
     "site_rate_limit": (0, None),
     "site_keep_releases": (1, None),
+}
+
+# What describes a store of uploads, and the options of django-storages that neither these are nor secrets.
+STORE = {
+    "bucket": "text",
+    "endpoint_url": "text",
+    "region": "text",
+    "prefix": "text",
+    "url": "text",
+    "options": "mapping",
+}
+STORE_OPTIONS = {
+    "addressing_style": (str,),
+    "default_acl": (str,),
+    "file_name_charset": (str,),
+    "gzip": (bool,),
+    "gzip_content_types": (list,),
+    "max_memory_size": (int,),
+    "object_parameters": (dict,),
+    "proxies": (dict,),
+    "querystring_auth": (bool,),
+    "querystring_expire": (int,),
+    "session_profile": (str,),
+    "signature_version": (str,),
+    "use_ssl": (bool,),
+    "verify": (bool, str),
+}
+# What people who know django-storages would write among the options.
+STORE_SPELLINGS = {
+    "bucket_name": "bucket of site_media_s3",
+    "custom_domain": "url of site_media_s3",
+    "endpoint_url": "endpoint_url of site_media_s3",
+    "location": "prefix of site_media_s3",
+    "region_name": "region of site_media_s3",
+    "url_protocol": "url of site_media_s3",
+    "access_key": "site_media_s3_access_key",
+    "secret_key": "site_media_s3_secret_key",
 }
 
 # The site's user, database and unit are called as the site is, so none of Debian's may be.
@@ -90,6 +133,9 @@ _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 DOTTED_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _URL_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+/")
 _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
+# As botocore has it, which also stands for stores that are less strict than Amazon's.
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
+_EXPORT = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(/[^\s:/]+)+/?")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -164,6 +210,7 @@ def problems(site: Mapping[str, Any]) -> Iterator[Problem]:
     yield from _choices(site)
     yield from _numbers(site)
     yield from _paths(site)
+    yield from _uploads(site)
     yield from _mail(site)
     yield from _passwords(site)
     yield from _secrets_directory(site)
@@ -287,6 +334,117 @@ def _paths(site: Mapping[str, Any]) -> Iterator[Problem]:
             continue
         if path.startswith(further) or further.startswith(path):
             yield Problem(other, f"{further} overlaps {path} of {one}", "Give each a path outside of the others.")
+
+
+def _uploads(site: Mapping[str, Any]) -> Iterator[Problem]:
+    """Look at where uploads go; what belongs to another place than the chosen one would do nothing."""
+    backend = site.get("site_media_backend")
+    owners = {
+        "site_media_nfs": "nfs",
+        "site_media_s3": "s3",
+        "site_media_s3_access_key": "s3",
+        "site_media_s3_secret_key": "s3",
+    }
+    for name, owner in owners.items():
+        if site.get(name) and backend in CHOICES["site_media_backend"] and backend != owner:
+            yield Problem(
+                name,
+                f"it has no meaning where site_media_backend is {backend}",
+                f"Set site_media_backend to {owner}, or remove the variable.",
+            )
+    export = site.get("site_media_nfs")
+    if export and backend == "nfs" and (not _EXPORT.fullmatch(export) or ".." in export.split("/")):
+        yield Problem(
+            "site_media_nfs",
+            f"{export!r} is not an export",
+            "Write it as HOST:/path, or remove the variable to have the first media server export a directory.",
+        )
+    if backend != "s3":
+        return
+    for problem, remedy in _flaws_of_store(site.get("site_media_s3", {})):
+        yield Problem("site_media_s3", problem, remedy)
+    keys = ("site_media_s3_access_key", "site_media_s3_secret_key")
+    given = [name for name in keys if site.get(name)]
+    if len(given) == 1:
+        missing = next(name for name in keys if name not in given)
+        yield Problem(
+            missing,
+            f"it is missing beside {given[0]}",
+            "Set both, or neither where the hosts may use the store by themselves.",
+        )
+    if site.get("site_protected_paths"):
+        yield Problem(
+            "site_protected_paths",
+            "X-Accel-Redirect hands over what media servers have on disk, and with s3 they have no uploads",
+            "Remove the variable: links to uploads are signed. Or choose another site_media_backend.",
+        )
+
+
+def _flaws_of_store(store: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with the description of a store, and what to do about it."""
+    for key in store:
+        if key not in STORE:
+            meant = nearest(str(key), STORE)
+            yield f"it has no key {key}", f"Did you mean {meant}?" if meant else f"Its keys are {listed(STORE)}."
+    wrong = {key for key, kind in STORE.items() if key in store and not _fits(kind, store[key])}
+    for key in sorted(wrong):
+        yield (
+            f"its {key} is {_kind_of(store[key])}",
+            "Write names of options with their values." if key == "options" else "Write text in quotes.",
+        )
+    good = {key: value for key, value in store.items() if key in STORE and key not in wrong}
+    if not good.get("bucket") and "bucket" not in wrong:
+        yield "it does not name a bucket", "Give it bucket, and endpoint_url unless the store is Amazon's."
+    elif not _BUCKET.fullmatch(good.get("bucket", "x")):
+        yield (
+            f"{good['bucket']!r} is not the name of a bucket",
+            "Write the name alone: letters, digits and . _ -.",
+        )
+    if good.get("endpoint_url") and not _is_web_address(good["endpoint_url"], "http", "https"):
+        yield (
+            f"its endpoint_url {_without_password(good['endpoint_url'])!r} is not a URL",
+            "Write it as https://HOST[:PORT], and keys as site_media_s3_access_key and site_media_s3_secret_key.",
+        )
+    if good.get("url") and not _is_web_address(good["url"], "https"):
+        yield (
+            f"its url {_without_password(good['url'])!r} is not a URL that the site's pages can refer to",
+            "Write it as https://HOST/; browsers refuse anything else in pages that come with HTTPS.",
+        )
+    prefix = good.get("prefix", "")
+    if prefix and {"", ".", ".."} & {*prefix.removesuffix("/").split("/")}:
+        yield f"its prefix {prefix!r} is not a directory in the bucket", "Write it as uploads or as newsroom/uploads."
+    yield from _flaws_of_options(good.get("options", {}))
+
+
+def _flaws_of_options(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    words = {str: "text", bool: "true or false", int: "a whole number", list: "a list", dict: "a mapping"}
+    for name, value in options.items():
+        if name in STORE_SPELLINGS:
+            yield f"its options repeat {name}", f"Write it as {STORE_SPELLINGS[name]}."
+        elif name == "file_overwrite":
+            yield "its options include file_overwrite", "Remove it: an upload never replaces another."
+        elif name not in STORE_OPTIONS:
+            meant = nearest(str(name), STORE_OPTIONS)
+            remedy = f"Did you mean {meant}?" if meant else "Set it in site_settings_extra, a secret from os.environ."
+            yield f"its options include {name}, which cannot be set here", remedy
+        elif type(value) not in STORE_OPTIONS[name]:
+            kinds = " or ".join(words[kind] for kind in STORE_OPTIONS[name])
+            yield f"its option {name} is {_kind_of(value)}", f"Write {kinds}."
+
+
+def _is_web_address(url: str, *schemes: str) -> bool:
+    """Tell whether a text is the plain URL of a place on the web, to which a path can be added."""
+    try:
+        parts = urlsplit(url)
+        place = parts.scheme in schemes and parts.hostname and parts.port != 0
+        more = parts.query or parts.fragment or parts.username is not None or re.search(r"\s", url)
+        return bool(place and not more)
+    except ValueError:
+        return False
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"//.*@", "//", url)
 
 
 def _mail(site: Mapping[str, Any]) -> Iterator[Problem]:

@@ -82,6 +82,7 @@ def inventory(tmp_path):
             "site_version": "",
             "site_secrets_dir": str(tmp_path / "secrets"),
             "site_media_backend": "glusterfs",
+            "site_media_s3": {},
             "site_uid": 8100,
             "site_hsts_seconds": 0,
             "site_static_url": "/static/",
@@ -231,6 +232,13 @@ def only_the_key(inventory):
     inventory.site["site_certificate_key"] = inventory.file("site.key", "-----BEGIN PRIVATE KEY-----")
 
 
+def store(**values):
+    """Have uploads in a store, as site_media_s3 describes it; none of them are protected."""
+    described = {"bucket": "uploads", "endpoint_url": "https://s3.example.org", **values}
+    described = {key: value for key, value in described.items() if value is not REMOVED}
+    return set_site(media_backend="s3", media_s3=described, protected_paths=[])
+
+
 BOTH_NAMES = ("news.example.org", "www.news.example.org")
 
 GOOD = {
@@ -267,6 +275,22 @@ GOOD = {
     ),
     "protected paths below each other": set_site(protected_paths=["/archive/", "/archive/originals/"]),
     "protected uploads": set_site(protected_paths=["/media/", "/media/originals/"]),
+    "a store": store(),
+    "a store at Amazon's, with the hosts' own rights": store(endpoint_url=REMOVED, region="eu-central-1"),
+    "a store with everything": both(
+        store(
+            region="eu",
+            prefix="newsroom/uploads/",
+            url="https://cdn.example.org/",
+            options={"querystring_auth": False, "querystring_expire": 600, "object_parameters": {"CacheControl": "x"}},
+        ),
+        set_site(media_s3_access_key="desk", media_s3_secret_key="correct horse"),
+    ),
+    "a store on the private network": store(endpoint_url="http://10.0.0.9:9000"),
+    "a store beside empty variables of the others": both(store(), set_site(media_nfs="", media_s3_access_key="")),
+    "an export of the first media server": set_site(media_backend="nfs"),
+    "an export that is there": set_site(media_backend="nfs", media_nfs="files.internal:/export/newsroom"),
+    "an export at an IPv6 address": set_site(media_backend="nfs", media_nfs="[2001:db8::9]:/export"),
     "what only a later play knows": set_host("app1", uwsgi_processes=Unresolved(), private_address=Unresolved()),
     "IPv6": set_host("db1", private_address="2001:db8::5"),
     "NAT": both(
@@ -382,8 +406,45 @@ BAD = [
     (set_site(settings_module="newsroom.settings.py"), "site_settings_module", "Write newsroom.settings."),
     (set_site(settings_module="news-room.settings"), "site_settings_module", "as in import"),
     (set_site(settings_extra="DEBUG = ("), "site_settings_extra", "Correct it"),
-    (set_site(media_backend="nfs"), "site_media_backend", "local, glusterfs"),
+    (set_site(media_backend="ceph"), "site_media_backend", "local, glusterfs, nfs, s3"),
     (set_site(media_backend="local"), "site_media_backend", "glusterfs"),
+    (set_site(media_backend="local"), "site_media_backend", "or to nfs or s3"),
+    (set_site(media_nfs="files:/export"), "site_media_nfs", "Set site_media_backend to nfs"),
+    (both(store(), set_site(media_nfs="files:/export")), "site_media_nfs", "or remove the variable"),
+    (set_site(media_backend="nfs", media_nfs="/export"), "site_media_nfs", "HOST:/path"),
+    (set_site(media_backend="nfs", media_nfs="files:export"), "site_media_nfs", "HOST:/path"),
+    (set_site(media_backend="nfs", media_nfs="files:/"), "site_media_nfs", "HOST:/path"),
+    (set_site(media_backend="nfs", media_nfs="files:/a/../b"), "site_media_nfs", "HOST:/path"),
+    (set_site(media_s3={"bucket": "uploads"}), "site_media_s3", "Set site_media_backend to s3"),
+    (set_site(media_s3_access_key="desk"), "site_media_s3_access_key", "Set site_media_backend to s3"),
+    (set_site(media_s3_secret_key="x"), "site_media_s3_secret_key", "or remove the variable"),
+    (set_site(media_s3="uploads"), "site_media_s3", "a mapping"),
+    (both(store(), set_site(media_s3={})), "site_media_s3", "Give it bucket"),
+    (both(store(), set_site(media_s3=REMOVED)), "site_media_s3", "Give it bucket"),
+    (store(bucket=REMOVED), "site_media_s3", "Give it bucket"),
+    (store(bucket="s3://uploads"), "site_media_s3", "the name alone"),
+    (store(bucket=7), "site_media_s3", "text in quotes"),
+    (store(endpoint="https://s3.example.org"), "site_media_s3", "Did you mean endpoint_url?"),
+    (store(colour="green"), "site_media_s3", "Its keys are bucket, endpoint_url"),
+    (store(endpoint_url="s3.example.org"), "site_media_s3", "https://HOST[:PORT]"),
+    (store(endpoint_url="https://s3.example.org:port"), "site_media_s3", "https://HOST[:PORT]"),
+    (store(endpoint_url="https://desk:x@s3.example.org"), "site_media_s3", "site_media_s3_secret_key"),
+    (store(url="cdn.example.org"), "site_media_s3", "https://HOST/"),
+    (store(url="http://cdn.example.org"), "site_media_s3", "browsers refuse"),
+    (store(url="https://cdn.example.org/?v=1"), "site_media_s3", "https://HOST/"),
+    (store(prefix="/uploads"), "site_media_s3", "newsroom/uploads"),
+    (store(prefix="a/../b"), "site_media_s3", "newsroom/uploads"),
+    (store(options=["gzip"]), "site_media_s3", "options with their values"),
+    (store(options={"location": "uploads"}), "site_media_s3", "prefix of site_media_s3"),
+    (store(options={"secret_key": "x"}), "site_media_s3", "site_media_s3_secret_key"),
+    (store(options={"file_overwrite": True}), "site_media_s3", "never replaces another"),
+    (store(options={"querystring_expires": 60}), "site_media_s3", "Did you mean querystring_expire?"),
+    (store(options={"cloudfront_key": "x"}), "site_media_s3", "site_settings_extra"),
+    (store(options={"querystring_auth": "no"}), "site_media_s3", "true or false"),
+    (store(options={"querystring_expire": True}), "site_media_s3", "a whole number"),
+    (both(store(), set_site(media_s3_access_key="desk")), "site_media_s3_secret_key", "Set both"),
+    (both(store(), set_site(media_s3_secret_key="x")), "site_media_s3_access_key", "or neither"),
+    (both(store(), set_site(protected_paths=["/archive/"])), "site_protected_paths", "links to uploads are signed"),
     (
         both(set_site(media_backend="local"), set_tier("app_servers", "app1")),
         "site_media_backend",
@@ -496,6 +557,30 @@ def test_a_bad_inventory_has_exactly_the_one_problem(inventory, change, subject,
     found = inventory.problems()
     assert [problem.subject for problem in found] == [subject]
     assert remedy in found[0].remedy
+
+
+@pytest.mark.parametrize("value", [None, 7, 1.5, True, "", "x", [], [None], {}, {"a": None}, {1: 2}])
+@pytest.mark.parametrize("key", [*site.STORE, *site.STORE_OPTIONS, 1])
+def test_no_description_of_a_store_makes_preflight_itself_fail(inventory, key, value):
+    described = {"options": {key: value}} if key in site.STORE_OPTIONS else {key: value}
+    store(**{str(name): item for name, item in described.items()})(inventory)
+    assert {problem.subject for problem in inventory.problems()} <= {"site_media_s3"}
+    inventory.site["site_media_s3"] = described
+    assert {problem.subject for problem in inventory.problems()} <= {"site_media_s3"}
+
+
+def test_the_description_of_a_store_is_that_of_both_roles():
+    for role in ("site", "django"):
+        specs = yaml.safe_load((ROOT / f"roles/{role}/meta/argument_specs.yml").read_text())
+        options = specs["argument_specs"]["main"]["options"][f"{role}_media_s3"]["options"]
+        assert [*options] == [*site.STORE]
+
+
+def test_no_report_shows_the_keys_that_somebody_put_into_a_url(inventory):
+    both(store(endpoint_url="https://desk:hun/ter2@s3.example.org"), set_site(media_s3_access_key="desk"))(inventory)
+    text = report(inventory.problems())
+    assert "endpoint_url" in text
+    assert "ter2" not in text
 
 
 def test_all_problems_are_reported_at_once(inventory):

@@ -35,6 +35,8 @@ ARGUMENTS = {
     "django_static_url": "/static/",
     "django_media_url": "/media/",
     "django_media_root": "/srv/newsroom/media",
+    "django_media_s3": {},
+    "django_media_s3_access_key": "",
     "django_log_level": "INFO",
     "django_admins": [],
     "django_email_url": "",

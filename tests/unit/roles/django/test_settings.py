@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 MANIFEST = "tiered_storage.HashedStaticFilesStorage"
+STORE = "storages.backends.s3.S3Storage"
+KEYS = {"AWS_S3_ACCESS_KEY_ID": "desk", "AWS_S3_SECRET_ACCESS_KEY": 'it\'s "secret"'}
 
 
 def test_deployment_check_has_nothing_to_say(site):
@@ -200,6 +202,112 @@ class TestFiles:
         assert found[0].startswith("/static/site.")
         assert found[0] != "/static/site.css"
         assert found[1] == "/static/gone.png"
+
+
+class TestStore:
+    """Uploads in a store; botocore's part in the settings is played by a dictionary."""
+
+    @pytest.fixture(autouse=True)
+    def botocore(self, site):
+        """Let botocore be there, in a version that knows no checksums yet."""
+        package = site.code / "botocore"
+        package.mkdir()
+        (package / "__init__.py").write_text("")
+        known = ("s3", "signature_version", "proxies", "connect_timeout", "read_timeout", "retries")
+        (package / "config.py").write_text(
+            "class Config(dict):\n"
+            f"    OPTION_DEFAULTS = dict.fromkeys({known!r})\n"
+            "    def __init__(self, **options):\n"
+            "        super().__init__({**options} if {*options} <= {*self.OPTION_DEFAULTS} else None)\n"
+        )
+        return package
+
+    def options(self, site, **environment):
+        return site.settings("STORAGES", **environment)["default"]["OPTIONS"]
+
+    def test_uploads_go_to_the_store(self, site):
+        site.deploy(
+            django_media_s3={
+                "bucket": "uploads",
+                "endpoint_url": "http://10.0.6.1:9000",
+                "region": "eu",
+                "prefix": "newsroom/",
+                "options": {"querystring_expire": 600, "verify": False},
+            },
+            django_media_s3_access_key="desk",
+        )
+        assert site.settings("STORAGES", **KEYS)["default"]["BACKEND"] == STORE
+        found = self.options(site, **KEYS)
+        client = found.pop("client_config")
+        assert found == {
+            "bucket_name": "uploads",
+            "endpoint_url": "http://10.0.6.1:9000",
+            "region_name": "eu",
+            "location": "newsroom",
+            "file_overwrite": False,
+            "custom_domain": None,
+            "access_key": "desk",
+            "secret_key": 'it\'s "secret"',
+            "security_token": None,
+            "querystring_expire": 600,
+            "verify": False,
+        }
+        attempts = client["retries"]["total_max_attempts"]
+        assert attempts * max(client["connect_timeout"], client["read_timeout"]) <= 30
+        assert client["signature_version"] == "s3v4"
+        assert site.settings("MEDIA_URL", **KEYS) == "/media/"
+        assert "desk" not in (site.configuration / "tiered_settings.py").read_text()
+
+    def test_the_hosts_own_right_to_the_store(self, site):
+        site.project("AWS_LOCATION = 'private'\nAWS_S3_CUSTOM_DOMAIN = 'elsewhere.example.org'")
+        nothing = {"endpoint_url": None, "region": "", "prefix": None, "url": None, "options": None}
+        site.deploy(django_media_s3={"bucket": "uploads", **nothing})
+        found = self.options(site)
+        assert not {"access_key", "secret_key", "security_token"} & {*found}
+        # What the project's settings say of its own use of such stores has no say here.
+        assert (found["location"], found["custom_domain"], found["endpoint_url"]) == ("", None, None)
+
+    @pytest.mark.parametrize(
+        ("url", "prefix", "domain", "media_url"),
+        [
+            ("https://cdn.example.org", "", "cdn.example.org", "https://cdn.example.org/"),
+            ("https://cdn.example.org/b/", "a/news/", "cdn.example.org/b", "https://cdn.example.org/b/a/news/"),
+        ],
+    )
+    def test_a_public_url(self, site, url, prefix, domain, media_url):
+        site.deploy(django_media_s3={"bucket": "uploads", "url": url, "prefix": prefix})
+        found = self.options(site)
+        assert (found["custom_domain"], found["url_protocol"]) == (domain, "https:")
+        assert site.settings("MEDIA_URL") == media_url
+
+    def test_checksums_are_amazons(self, site, botocore):
+        path = botocore / "config.py"
+        path.write_text(path.read_text().replace("('s3'", "('request_checksum_calculation', 's3'"))
+        for endpoint, expected in (("https://store.example.org", "when_required"), ("", None)):
+            site.deploy(django_media_s3={"bucket": "uploads", "endpoint_url": endpoint})
+            assert self.options(site)["client_config"].get("request_checksum_calculation") == expected
+
+    def test_how_the_client_is_made_follows_the_options(self, site):
+        options = {"addressing_style": "virtual", "signature_version": "s3", "proxies": {"https": "http://proxy:3128"}}
+        site.deploy(django_media_s3={"bucket": "uploads", "options": options})
+        client = self.options(site)["client_config"]
+        assert client["s3"] == {"addressing_style": "virtual"}
+        assert client["signature_version"] == "s3"
+        assert client["proxies"] == options["proxies"]
+
+    def test_storage_that_the_project_chose_stays(self, site):
+        site.project("STORAGES = {'default': {'BACKEND': 'django.core.files.storage.InMemoryStorage'}}")
+        site.deploy(django_media_s3={"bucket": "uploads", "url": "https://cdn.example.org"})
+        found = site.settings("STORAGES", "MEDIA_URL")
+        assert found[0]["default"]["BACKEND"].endswith("InMemoryStorage")
+        assert found[1] == "/media/"
+
+    def test_files_elsewhere_in_a_directory_are_no_other_storage(self, site):
+        backend = "django.core.files.storage.FileSystemStorage"
+        site.project(f"STORAGES = {{'default': {{'BACKEND': '{backend}', 'OPTIONS': {{'location': '/home/dev'}}}}}}")
+        site.deploy(django_media_s3={"bucket": "uploads"})
+        found = site.settings("STORAGES")["default"]
+        assert (found["BACKEND"], found["OPTIONS"]["location"]) == (STORE, "")
 
 
 class TestMessages:
