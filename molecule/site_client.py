@@ -257,3 +257,17 @@ def _value(template: str, host: str) -> str:
 def _output(*command: str) -> str:
     """Run a command and return what it says."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def reachable(address: str, port: int, seconds: float = 1.0) -> bool:
+    """Say whether this machine can open a connection there."""
+    try:
+        socket.create_connection((address, port), timeout=seconds).close()
+    except OSError:
+        return False
+    return True
+
+
+def reachable_from(host: Any, address: str, port: int) -> bool:
+    """Say whether that host can open a connection there."""
+    return host.run("timeout 2 bash -c %s", f"exec 3<>/dev/tcp/{address}/{port}").rc == 0

@@ -83,9 +83,22 @@ def test_the_addresses_leave_a_host_whose_service_fails(held):
 def test_a_service_that_hangs_has_failed(held):
     hosts()[held].check_output("systemctl kill --signal=STOP web")
     try:
-        until(lambda: holders() == [other(held)], 10)
+        until(lambda: holders() == [other(held)], 20)
     finally:
         hosts()[held].check_output("systemctl kill --signal=CONT web")
+
+
+def test_a_host_that_is_busy_keeps_the_addresses(held):
+    for host in hosts().values():
+        host.check_output("touch /run/busy")
+    try:
+        with Watch() as watch:
+            # Time enough for two checks that take too long.
+            time.sleep(10)
+        assert (watch.moves, holders()) == (0, [held])
+    finally:
+        for host in hosts().values():
+            host.check_output("rm /run/busy")
 
 
 def test_a_service_that_is_restarted_keeps_the_addresses(held):

@@ -63,6 +63,7 @@ def find_problems(
             groups or {},
             usable.get("site_media_backend"),
             wiring.is_set(usable.get("site_media_direct", False)),
+            usable.get("site_media_nfs") or "",
         ),
         *site_variables.unknown(names),
         *_differing(hosts),

@@ -29,6 +29,7 @@ def problems(
     groups: Mapping[str, Sequence[str]],
     media_backend: str | None,
     media_direct: bool = False,
+    media_export: str = "",
 ) -> Iterator[Problem]:
     """Find what is wrong with the placing of hosts.
 
@@ -37,9 +38,12 @@ def problems(
     :param groups: All groups of the inventory with their hosts.
     :param media_backend: The value of ``site_media_backend``, None when it is not known.
     :param media_direct: The value of ``site_media_direct``.
+    :param media_export: The value of ``site_media_nfs``.
     """
     yield from _membership(tiers, hosts, groups)
     yield from _marks(hosts, groups)
+    if media_backend == "nfs" and not media_export:
+        yield from _exporter(hosts, groups)
     yield from _shared_uploads(tiers, media_backend)
     yield from _front_doors(tiers, media_direct)
     if len(hosts) > 1:
@@ -143,6 +147,26 @@ def _marks(hosts: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence
                 "it is the primary, without which nothing can be set up",
                 "Bring it back.",
             )
+
+
+def _exporter(hosts: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    """Find a mark that would take away the one host whose disk has the uploads."""
+    exporter = next((host for host in groups.get("media_servers", ()) if host in hosts), "")
+    variables = hosts.get(exporter, {})
+    others = [host for host in groups.get("media_servers", ()) if host != exporter]
+    # Alone, it is the last of its tier, which is said already.
+    if others and wiring.leaves(variables, "media_servers"):
+        yield Problem(
+            f"topology_leaving of {exporter}",
+            "its disk has the uploads, which the others mount by NFS",
+            "Let it stay, or copy the uploads to an export elsewhere and name that in site_media_nfs first.",
+        )
+    elif others and wiring.is_away(variables):
+        yield Problem(
+            f"topology_absent of {exporter}",
+            "its disk has the uploads, which the others mount by NFS",
+            "Bring it back.",
+        )
 
 
 def remarks(hosts: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -353,6 +353,24 @@ BAD = [
     ),
     (set_host("lb1", topology_absent=True), "topology_absent of lb1", "Bring one of them back"),
     (
+        both(
+            set_tier("media_servers", "media1", "app1"),
+            set_site(media_backend="nfs"),
+            set_host("media1", topology_leaving=["media_servers"]),
+        ),
+        "topology_leaving of media1",
+        "name that in site_media_nfs",
+    ),
+    (
+        both(
+            set_tier("media_servers", "media1", "app1"),
+            set_site(media_backend="nfs"),
+            set_host("media1", topology_absent=True),
+        ),
+        "topology_absent of media1",
+        "Bring it back",
+    ),
+    (
         both(set_tier("database_servers", "db1", "media1"), set_host("db1", topology_absent="yes")),
         "topology_absent of db1",
         "Bring it back",
@@ -619,6 +637,11 @@ def test_all_problems_are_reported_at_once(inventory):
         set_host("app2", topology_absent=True),
         both(set_tier("database_servers", "db1", "media1"), set_host("media1", topology_leaving=["database_servers"])),
         both(set_tier("media_servers", "media1", "app1"), set_host("media1", topology_leaving=True)),
+        both(
+            set_tier("media_servers", "media1", "app1"),
+            set_site(media_backend="nfs", media_nfs="10.0.0.9:/uploads"),
+            set_host("media1", topology_leaving=True),
+        ),
     ],
 )
 def test_what_can_be_lost_may_be_many_leave_or_be_absent(inventory, change):
