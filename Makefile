@@ -45,6 +45,12 @@ build: setup ## Build the collection, install it into an empty directory and use
 	cd .cache/dist && ANSIBLE_COLLECTIONS_PATH=collections ansible-playbook tiered.django.site --syntax-check \
 		--inventory $(CURDIR)/inventories/single_server
 
+.PHONY: nfs
+nfs: setup install ## Test NFS between two virtual machines, which no container can; not a part of the tests above
+	@dpkg --status $(PACKAGES_OF_MACHINES) &> /dev/null \
+		|| { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $(PACKAGES_OF_MACHINES); }
+	@ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/$(COLLECTIONS) molecule/nfs/run.py
+
 .PHONY: demo
 demo: setup install ## Bring up a site in containers; TOPOLOGY=single_server for another one than load_balanced
 	$(PLAYBOOK) molecule/lab/create.yml
@@ -78,6 +84,7 @@ setup: host .venv/installed
 PACKAGES = ca-certificates curl git gpg iproute2 iptables mmdebstrap netavark nftables openssh-client podman \
 	python3-venv \
 	$(if $(wildcard /sys/fs/cgroup/cgroup.controllers),,runc)
+PACKAGES_OF_MACHINES = e2fsprogs qemu-system-x86
 .PHONY: host
 host:
 	@dpkg --status $(PACKAGES) &> /dev/null \
