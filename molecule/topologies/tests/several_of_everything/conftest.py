@@ -53,7 +53,7 @@ def crowd(site, editor, reader):
     }
 
     def gather(**options):
-        return Load(site.reader, PAGES | files, **{"most_seconds": 400} | options), Writer(editor)
+        return Load(site.reader, PAGES | files, **{"readers": 2, "pause": 0.1, "most_seconds": 400} | options), Writer(editor)
 
     return gather
 
