@@ -15,6 +15,9 @@ TOP = Path(__file__).resolve().parents[1]
 SECONDS = 600
 _RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
+# A message of Ansible, up to the empty line after it.
+_ERROR = re.compile(r"^(?:fatal: |\[ERROR\]).*?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+
 
 @dataclass
 class Run:
@@ -32,6 +35,11 @@ class Run:
     def failed(self) -> set[str]:
         """The hosts on which something failed, and those that did not answer."""
         return {host for host, _, silent, failed in _RECAP.findall(self.output) if int(silent) or int(failed)}
+
+    @property
+    def trouble(self) -> str:
+        """What went wrong, and the end of the output."""
+        return "\n".join([*_ERROR.findall(self.output), self.output[-3000:]])
 
     @property
     def text(self) -> str:

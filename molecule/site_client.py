@@ -198,6 +198,13 @@ class Site:
         create = str(Path(__file__).parent / "lab/create.yml")
         _output("ansible-playbook", *(f"--inventory={path.strip()}" for path in inventories), create)
 
+    @property
+    def holder(self) -> str:
+        """The balancer that has the floating address; none while it moves."""
+        balancers = self.groups["balancers"]
+        address = self.hosts[balancers[0]]["topology_floating_addresses"][0]
+        return next((name for name in balancers if address in self.host(name).check_output("ip address")), "")
+
     def _hold_the_network(self) -> None:
         """Keep the lab's bridge from changing its MAC address whenever a container comes or goes."""
         address = self.hosts[self.groups["balancers"][0]]["ansible_host"]

@@ -49,3 +49,14 @@ def test_database_and_site_have_certificates(wiring):
 def test_memory_is_divided_between_the_tiers_of_the_host(wiring, name):
     tiers = {"front": {"balancers", "app_servers", "cache_servers"}}
     assert set(wiring["memory"]) == tiers.get(name, {"app_servers", "media_servers", "database_servers"})
+
+
+def test_uploads_by_nfs_open_one_port_and_none_for_an_export_of_somebody_else(host, name):
+    own = json.loads(host.file("/etc/wiring-own.json").content_string)
+    assert own["servers"] == ["back"]
+    assert own["units"] == ["nfs-newsroom.service"]
+    ports = {rule["name"]: (rule["sources"], [str(port) for port in rule["ports"]]) for rule in own["rules"]}
+    assert ports == ({"storage": (["10.89.110.10"], ["2049"])} if name == "back" else {})
+
+    users = json.loads(host.file("/etc/wiring-users.json").content_string)
+    assert users == {"servers": [], "units": ["nfs-newsroom.service"], "rules": []}

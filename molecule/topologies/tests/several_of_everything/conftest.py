@@ -53,7 +53,8 @@ def crowd(site, editor, reader):
     }
 
     def gather(**options):
-        return Load(site.reader, PAGES | files, **{"readers": 2, "pause": 0.1, "most_seconds": 400} | options), Writer(editor)
+        options = {"readers": 2, "pause": 0.1, "most_seconds": 400} | options
+        return Load(site.reader, PAGES | files, **options), Writer(editor)
 
     return gather
 

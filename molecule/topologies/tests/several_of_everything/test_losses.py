@@ -11,12 +11,6 @@ PATIENCE = 3
 KEYS = 200
 
 
-def holder(site):
-    """Return the balancer that has the floating address."""
-    address = site.hosts["balancer1"]["topology_floating_addresses"][0]
-    return next(name for name in site.groups["balancers"] if address in site.host(name).check_output("ip address"))
-
-
 @pytest.fixture
 def kill(site, editor):
     """Cut the power of hosts, and have them back at the end."""
@@ -50,7 +44,7 @@ def healed(site):
 @pytest.mark.parametrize("tier", ["app_servers", "media_servers", "cache_servers", "first holder", "second holder"])
 def test_reads_are_back_at_once_and_no_upload_is_missing(site, kill, crowd, nothing_lost, tier):
     balances = tier.endswith("holder")
-    victim = holder(site) if balances else site.groups[tier][-1]
+    victim = site.holder if balances else site.groups[tier][-1]
     # Who asks a dead balancer gives up and asks again.
     load, writer = crowd(timeout=PATIENCE if balances else 20)
     with load, writer:
