@@ -12,7 +12,8 @@ description:
     server exactly as many requests as it can work on.
   - C(uwsgi_processes) and C(uwsgi_threads) of the inventory win. Without them the number of processes follows from the
     host's cores and from its memory, which is shared between the tiers that it stands in.
-  - Fails with the names of all hosts whose facts are missing.
+  - Hosts that are marked as absent tell nothing. They count like the smallest of the others until they are back.
+  - Fails with the names of all other hosts whose facts are missing.
 positional: hostvars
 options:
   _input:
@@ -40,7 +41,7 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.tiered.django.plugins.module_utils import sizing
+from ansible_collections.tiered.django.plugins.module_utils import sizing, wiring
 
 # The default of the role uwsgi.
 THREADS = 1
@@ -60,14 +61,18 @@ def maxconn(variables):
 
 def concurrency(endpoints, hostvars):
     """Return the endpoints with maxconn."""
-    result = [{**endpoint, "maxconn": maxconn(hostvars[endpoint["name"]])} for endpoint in endpoints]
-    unknown = [server["name"] for server in result if server["maxconn"] is None]
+    sizes = {endpoint["name"]: maxconn(hostvars[endpoint["name"]]) for endpoint in endpoints}
+    smallest = min((size for size in sizes.values() if size is not None), default=None)
+    for name, size in sizes.items():
+        if size is None and wiring.is_away(hostvars[name]):
+            sizes[name] = smallest
+    unknown = [name for name, size in sizes.items() if size is None]
     if unknown:
         raise AnsibleFilterError(
             f"no facts are known of {', '.join(unknown)}: "
             "gather them in this run, or set uwsgi_processes in the inventory"
         )
-    return result
+    return [{**endpoint, "maxconn": sizes[endpoint["name"]]} for endpoint in endpoints]
 
 
 class FilterModule:

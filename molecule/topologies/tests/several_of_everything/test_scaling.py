@@ -96,6 +96,14 @@ def test_a_limit_drops_nobody_and_says_who_must_change(site):
     assert "cache1, cache2, db1, media1, media2 must change" in _sorted_names(run.text), run.text[-6000:]
 
 
+def test_nobody_stops_serving_when_somebody_who_stays_has_failed():
+    # A mistake that only the role itself can notice.
+    marks = {"cache2": {"topology_leaving": True}, "balancer1": {"haproxy_maxconn": "many"}}
+    run = play("site", "--check", "--limit", "cache2,balancers", marks=marks)
+    assert run.code != 0
+    assert "No host has stopped serving: balancer1 failed above." in run.text, run.trouble
+
+
 def _sorted_names(text):
     """Put the names before "must change" into order."""
     before, _, after = text.partition(" must change with")

@@ -41,6 +41,25 @@ def test_hosts_without_facts_are_named():
         of({})
 
 
+def test_hosts_that_are_absent_count_like_the_smallest():
+    servers = [{**SERVER, "name": name} for name in ("app1", "app2", "app3")]
+    hosts = {
+        "app1": {"ansible_facts": FACTS, "group_names": ["app_servers"]},
+        "app2": {"uwsgi_processes": 3},
+        "app3": {"topology_absent": True},
+    }
+    assert [server["maxconn"] for server in concurrency(servers, hosts)] == [8, 3, 3]
+
+
+def test_facts_of_an_absent_host_that_are_known_count():
+    assert of({"ansible_facts": FACTS, "topology_absent": True})["maxconn"] == 8
+
+
+def test_somebody_must_be_known():
+    with pytest.raises(AnsibleFilterError, match="no facts are known of app1"):
+        of({"topology_absent": True})
+
+
 def test_threads_are_those_of_the_role():
     defaults = Path(__file__).parents[4] / "roles/uwsgi/defaults/main.yml"
     assert yaml.safe_load(defaults.read_text())["uwsgi_threads"] == THREADS
