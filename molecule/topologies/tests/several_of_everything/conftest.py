@@ -1,6 +1,7 @@
 """People who read and write while hosts come and go."""
 
 import re
+import secrets
 import threading
 
 import pytest
@@ -21,6 +22,8 @@ class Writer(threading.Thread):
         super().__init__(daemon=True)
         self.articles, self.failures = [], []
         self._editor, self._most, self._over = editor, most, threading.Event()
+        # Not id(), which a later writer may have again.
+        self._series = secrets.token_hex(4)
 
     def __enter__(self):
         self.start()
@@ -37,7 +40,7 @@ class Writer(threading.Thread):
             if self._over.wait(0.2):
                 return
             try:
-                self.articles.append(self._editor.publish(f"On the move {id(self)} {number}"))
+                self.articles.append(self._editor.publish(f"On the move {self._series} {number}"))
             # Whatever goes wrong, the next one is tried: the test decides what may fail.
             except Exception as failure:
                 self.failures.append(repr(failure)[:500])
@@ -46,7 +49,7 @@ class Writer(threading.Thread):
 @pytest.fixture
 def crowd(site, editor, reader):
     """Readers of pages, static files and uploads, and a writer; both bounded."""
-    article = editor.publish(f"Seen by everybody {id(reader)}")
+    article = editor.publish(f"Seen by everybody {secrets.token_hex(4)}")
     files = {
         re.search(r'<link rel="stylesheet" href="([^"]+)"', reader.get("/").text)[1]: "wheat",
         re.search(r'<img src="([^"]*/media/[^"]+)"', reader.get(article.path).text)[1]: "PNG",
