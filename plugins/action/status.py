@@ -32,7 +32,6 @@ class ActionModule(ActionBase):
                 "units": {"type": "dict", "default": {}},
                 "leaving": {"type": "dict", "default": {}},
                 "away": names,
-                "reserve": names,
                 "endpoints": {"type": "dict", "default": {}},
                 "links": {"type": "list", "elements": "dict", "default": []},
                 "floating": names,
@@ -42,7 +41,7 @@ class ActionModule(ActionBase):
         )
         site = Site(
             name=options["site"],
-            **{name: options[name] for name in ("domain", "tiers", "units", "leaving", "away", "reserve")},
+            **{name: options[name] for name in ("domain", "tiers", "units", "leaving", "away")},
             **{name: options[name] for name in ("endpoints", "floating")},
         )
         hostvars = (task_vars or {})["hostvars"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ansible_collections.tiered.django.plugins.module_utils import wiring
+from ansible_collections.tiered.django.plugins.module_utils import replication, wiring
 from ansible_collections.tiered.django.plugins.module_utils.preflight.problem import counted
 
 PARTS = {
@@ -23,6 +23,7 @@ MEMORY_PERCENT = 5
 CERTIFICATE_DAYS = 14
 CLOCK_SECONDS = 2
 DAY = 86400
+LAG_BYTES = 256 << 20
 ENABLED = ("enabled", "enabled-runtime", "static", "alias", "generated", "indirect", "linked", "linked-runtime")
 
 
@@ -44,7 +45,6 @@ class Site:
     :param units: The units that each tier needs, and those that every host needs under ``every``.
     :param leaving: The hosts that leave each tier.
     :param away: The hosts that are not contacted.
-    :param reserve: The hosts that stand in the database tier and have no duty yet.
     :param endpoints: Where the servers of a tier are reached: ``name``, ``address`` and ``port``.
     :param addresses: The address of each host.
     :param peers: Whom each host must have been set up to talk to.
@@ -57,7 +57,6 @@ class Site:
     units: Mapping[str, list[str]]
     leaving: Mapping[str, list[str]] = field(default_factory=dict)
     away: list[str] = field(default_factory=list)
-    reserve: list[str] = field(default_factory=list)
     endpoints: Mapping[str, list[Mapping[str, Any]]] = field(default_factory=dict)
     addresses: Mapping[str, str] = field(default_factory=dict)
     peers: Mapping[str, Any] = field(default_factory=dict)
@@ -77,9 +76,9 @@ class Site:
         """Return the tiers that a host leaves."""
         return [tier for tier in wiring.TIERS if host in self.leaving.get(tier, [])]
 
-    def units_of(self, host: str) -> list[str]:
-        """Return the units that must run on a host."""
-        duties = [tier for tier in self.tiers_of(host) if not (tier == "database_servers" and host in self.reserve)]
+    def units_of(self, host: str, without: str = "") -> list[str]:
+        """Return the units that must run on a host, leaving out those of one tier."""
+        duties = [tier for tier in self.tiers_of(host) if tier != without]
         return list(dict.fromkeys(unit for tier in [*duties, "every"] for unit in self.units.get(tier, [])))
 
     def location(self, endpoint: Mapping[str, Any]) -> str:
@@ -131,16 +130,19 @@ class Assessment:
         self.findings: list[Finding] = []
         # Hosts of which the reason is known, so that what follows from it is no finding of its own.
         self.ill: set[str] = {*self.silent, *site.away}
+        self.replication = self._plan_of_replication()
+        # Nobody starts a former primary beside the new one.
+        held = dict.fromkeys(self.replication.get("held", ()), "database_servers")
         self.services = {
-            host: {unit: state_of(unit, answer.get("units", {})) for unit in site.units_of(host)}
+            host: {unit: state_of(unit, answer.get("units", {})) for unit in site.units_of(host, held.get(host, ""))}
             for host, answer in self.answers.items()
         }
         # {host: {balancer: {backend: state}}}
         self.seen: dict[str, dict[str, dict[str, str]]] = {}
         for check in (
             self._requests, self._outages, self._hosts, self._services, self._balancers, self._floating,
-            self._releases, self._rings, self._storage, self._resources, self._certificates, self._clocks,
-            self._drift, self._unreadable,
+            self._replication, self._releases, self._rings, self._storage, self._resources, self._certificates,
+            self._clocks, self._drift, self._unreadable,
         ):  # fmt: skip
             check()
         self.findings.sort(key=lambda finding: not finding.problem)
@@ -289,6 +291,42 @@ class Assessment:
             elif len(holders) > 1:
                 remedy = "See that they can talk VRRP to each other, or restart keepalived on one of them"
                 self._add(holders, f"{_and(holders)} hold the floating address {address} at once", remedy)
+
+    def _plan_of_replication(self) -> dict[str, Any]:
+        """Return who is the primary of several database servers; nothing where some of them were not asked."""
+        servers = self.site.tiers.get("database_servers", [])
+        states = {host: self.answers[host]["database"] for host in servers if "database" in self.answers.get(host, {})}
+        not_asked = [host for host in servers if host not in states and host not in self.ill]
+        return {} if len(servers) == 1 or not_asked or not states else replication.plan(servers, states)
+
+    def _replication(self) -> None:
+        plan = self.replication
+        if not plan:
+            return
+        for text in plan["problems"]:
+            what, _, remedy = text.partition(". ")
+            self._add(self._of("database_servers"), what, remedy.rstrip(".") or "Look there by hand")
+        for text in plan["remarks"]:
+            what, _, remedy = text.partition(". ")
+            held = [host for host in plan["held"] if what.startswith(f"{host} ")]
+            self._add(held or [plan["primary"]], what, remedy.rstrip("."), problem=bool(held))
+        if not plan["primary"] or plan["fresh"]:
+            return
+        present = self.answers[plan["primary"]]["database"]
+        for host in plan["replicas"]:
+            found = self.answers.get(host, {}).get("database")
+            if found is None or host in self.ill:
+                continue
+            if not found["streaming"]:
+                remedy = (
+                    "Read the newest lines of its log in /var/log/postgresql. If it lacks what the primary has no"
+                    " longer:"
+                    f" {replication.REJOIN.format(host=host)} -e rejoin_replace=true"
+                )
+                self._add([host], f"{host} receives nothing from the primary {plan['primary']}", remedy)
+            elif (behind := present["position"] - found["position"]) > LAG_BYTES:
+                remedy = "Look at its disk and at the network between them"
+                self._add([host], f"{host} is {behind >> 20} MB behind the primary {plan['primary']}", remedy)
 
     def _releases(self) -> None:
         releases: dict[str, list[str]] = {}
@@ -447,7 +485,7 @@ class Assessment:
         elif self.site.left_by(host):
             state = "leaving"
         else:
-            state = "in reserve" if host in self.site.reserve and len(self.site.tiers_of(host)) == 1 else "asked"
+            state = "asked"
         ends = answer.get("certificates", {})
         return {
             "host": host,
@@ -459,6 +497,7 @@ class Assessment:
             "release": answer.get("release", ""),
             "balancers": self.seen.get(host, {}),
             "ring": answer.get("ring"),
+            "database": self._part(host),
             "request": answer.get("request"),
             "holds": [
                 address for address in self.site.floating if address.split("/")[0] in answer.get("addresses", [])
@@ -470,6 +509,14 @@ class Assessment:
             "certificate_days": {path: int((end - self.now) // DAY) for path, end in ends.items()},
             "clock_off": answer.get("clock_off"),
         }
+
+    def _part(self, host: str) -> str:
+        """Return which part a host plays among several database servers."""
+        plan = self.replication
+        if not plan:
+            return ""
+        known = {"primary": [plan["primary"]], "replica": plan["replicas"], "former primary": plan["held"]}
+        return next((part for part, hosts in known.items() if host in hosts), "")
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything, for programs."""
@@ -498,7 +545,8 @@ class Assessment:
 
     def _cells(self, row: Mapping[str, Any]) -> list[str]:
         """Return the cells of one row of the table."""
-        tiers = [PARTS[tier] for tier in row["tiers"]] + [f"({PARTS[tier]})" for tier in row["leaving"]]
+        parts = {**PARTS, "database_servers": f"database {row['database']}".rstrip()}
+        tiers = [parts[tier] for tier in row["tiers"]] + [f"({PARTS[tier]})" for tier in row["leaving"]]
         services: dict[str, list[str]] = {}
         for unit, state in row["services"].items():
             services.setdefault(short(unit, self.site.name), []).append(state)

@@ -41,6 +41,10 @@ options:
     description: Ask GlusterFS what it still has to heal.
     type: bool
     default: false
+  database:
+    description: Name of the PostgreSQL cluster to look at; empty for none.
+    type: str
+    default: ""
   mount:
     description: A directory that must be mounted and answer; empty for none.
     type: str
@@ -111,6 +115,10 @@ peers:
   description: Whom the host was set up to talk to, or nothing when it was not set up.
   returned: when the host answers
   type: dict
+database:
+  description: What M(tiered.django.postgres_cluster_info) returns of the cluster.
+  returned: with O(database)
+  type: dict
 ring:
   description: Where the settings of the site look for its caches, in this order.
   returned: with O(application)
@@ -165,6 +173,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.tiered.django.plugins.module_utils import postgres
 
 # Whatever does not answer within these seconds does not answer.
 PATIENCE = 5
@@ -429,6 +438,8 @@ def gather(parameters: dict[str, object]) -> dict[str, object]:
     }
     if parameters["application"]:
         tasks["ring"] = lambda: read_ring(site)
+    if parameters["database"]:
+        tasks["database"] = lambda: postgres.look(str(parameters["database"]))
     if parameters["mount"]:
         tasks["mount"] = lambda: read_mount(parameters["mount"])
     if parameters["storage"]:
@@ -459,6 +470,7 @@ def main() -> None:
             "balancer": {"type": "bool", "default": False},
             "application": {"type": "bool", "default": False},
             "storage": {"type": "bool", "default": False},
+            "database": {"type": "str", "default": ""},
             "mount": {"type": "str", "default": ""},
             "certificates": {
                 "type": "list",

@@ -38,11 +38,6 @@ options:
     type: list
     elements: str
     default: []
-  reserve:
-    description: The database servers that have no duty yet.
-    type: list
-    elements: str
-    default: []
   endpoints:
     description: Where C(app_servers), C(media_servers) and C(cache_servers) are reached.
     type: dict

@@ -129,23 +129,11 @@ def _marks(hosts: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence
                 f"nobody would be left in {tier}",
                 "Let at least one host of the tier stay, or add one first.",
             )
-        elif tier == "database_servers" and members and members[0] in leaving:
-            yield Problem(
-                f"topology_leaving of {members[0]}",
-                "it is the primary, which holds the data",
-                "Let it stay: this release does not move the data to another host.",
-            )
         elif staying and all(wiring.is_away(hosts[host]) for host in staying):
             yield Problem(
                 f"topology_absent of {listed(staying)}",
                 f"nobody would be there in {tier}",
                 "Bring one of them back, or add another host to the tier.",
-            )
-        elif tier == "database_servers" and staying and wiring.is_away(hosts[staying[0]]):
-            yield Problem(
-                f"topology_absent of {staying[0]}",
-                "it is the primary, without which nothing can be set up",
-                "Bring it back.",
             )
 
 
@@ -182,16 +170,6 @@ def remarks(hosts: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequenc
             yield f"{host} is marked as absent: it is not contacted, and does not get the changes of this run."
         elif leaving := [tier for tier in TIERS if host in groups.get(tier, ()) and wiring.leaves(variables, tier)]:
             yield f"{host} leaves {listed(leaving)}. After this run, take it out of these groups."
-    databases = [
-        host
-        for host in groups.get("database_servers", ())
-        if not wiring.leaves(hosts.get(host, {}), "database_servers")
-    ]
-    if len(databases) > 1:
-        yield (
-            f"All data is on {databases[0]}. This release does not replicate databases:"
-            f" {listed(databases[1:])} only {'keeps its place' if len(databases) == 2 else 'keep their places'}."
-        )
 
 
 def _shared_uploads(tiers: Mapping[str, Sequence[str]], media_backend: str | None) -> Iterator[Problem]:

@@ -32,6 +32,7 @@ KINDS = {
     "site_secret_key": "text",
     "site_database_password": "text",
     "site_database_owner_password": "text",
+    "site_database_replication_password": "text",
     "site_certificate": "text",
     "site_certificate_key": "text",
     "site_media_domain": "text",
@@ -62,6 +63,7 @@ SECRETS = (
     "site_secret_key",
     "site_database_password",
     "site_database_owner_password",
+    "site_database_replication_password",
     "site_email_url",
     "site_environment",
     "site_media_s3_access_key",
@@ -473,7 +475,11 @@ def _passwords(site: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem("site_secret_key", f"it has {len(key)} characters, Django wants at least 50", remedy)
     elif key is not None and (len(set(key)) < 5 or key.startswith("django-insecure-")):
         yield Problem("site_secret_key", "it can be guessed", remedy.replace("longer", "random"))
-    for variable in ("site_database_password", "site_database_owner_password"):
+    for variable in (
+        "site_database_password",
+        "site_database_owner_password",
+        "site_database_replication_password",
+    ):
         password = site.get(variable)
         if password is not None and len(password) < 12:
             yield Problem(variable, f"{len(password)} characters are too few for a password", remedy)

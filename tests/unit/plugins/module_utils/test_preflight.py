@@ -346,11 +346,6 @@ BAD = [
         "Bring one of them back",
     ),
     (set_host("lb1", topology_leaving="gone"), "topology_leaving of lb1", "at least one host of the tier"),
-    (
-        both(set_tier("database_servers", "db1", "media1"), set_host("db1", topology_leaving=["database_servers"])),
-        "topology_leaving of db1",
-        "does not move the data",
-    ),
     (set_host("lb1", topology_absent=True), "topology_absent of lb1", "Bring one of them back"),
     (
         both(
@@ -368,11 +363,6 @@ BAD = [
             set_host("media1", topology_absent=True),
         ),
         "topology_absent of media1",
-        "Bring it back",
-    ),
-    (
-        both(set_tier("database_servers", "db1", "media1"), set_host("db1", topology_absent="yes")),
-        "topology_absent of db1",
         "Bring it back",
     ),
     (lambda i: i.tiers.update(app_servers=Unresolved("x")), "topology_app_servers", "correct the spelling"),
@@ -649,21 +639,18 @@ def test_what_can_be_lost_may_be_many_leave_or_be_absent(inventory, change):
     assert inventory.problems() == []
 
 
-def test_every_run_reminds_of_marked_hosts_and_of_databases_without_data():
+def test_every_run_reminds_of_marked_hosts():
     hosts = {
         "a": {"topology_leaving": "gone"},
         "b": {"topology_absent": True},
         "c": {"topology_leaving": ["app_servers"]},
         "d": {},
-        "db1": {},
-        "db2": {},
     }
-    groups = {"app_servers": ["a", "b", "c", "d"], "cache_servers": ["c"], "database_servers": ["db1", "db2"]}
+    groups = {"app_servers": ["a", "b", "c", "d"], "cache_servers": ["c"]}
     remarks = list(shape.remarks(hosts, groups))
-    assert [remark.split()[0] for remark in remarks] == ["a", "b", "c", "All"]
+    assert [remark.split()[0] for remark in remarks] == ["a", "b", "c"]
     assert "c leaves app_servers." in remarks[2]
-    assert "db2 only keeps its place" in remarks[3]
-    assert list(shape.remarks({"d": {}, "db1": {}}, {**groups, "database_servers": ["db1"]})) == []
+    assert list(shape.remarks({"d": {}}, groups)) == []
 
 
 def test_secrets_in_the_directory_of_an_inventory_would_become_hosts(tmp_path):

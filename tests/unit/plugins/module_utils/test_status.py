@@ -54,7 +54,6 @@ class World:
             domain="shop.example",
             tiers=copy.deepcopy(TIERS),
             units=UNITS,
-            reserve=["db2"],
             endpoints={
                 "app_servers": self.endpoints(8001, app1=3, app2=4),
                 "media_servers": self.endpoints(8080, m1=5, m2=6),
@@ -98,7 +97,12 @@ class World:
             self.answers[host]["mount"] = {"mounted": True, "answers": True}
         for host in TIERS["media_servers"]:
             self.answers[host]["volume"] = {"replicated": True, "pending": 0, "split": 0, "lost": []}
-        del self.answers["db2"]["units"]["postgresql@17-main.service"]
+        for host in TIERS["database_servers"]:
+            self.answers[host]["database"] = {
+                "present": True, "name": "main", "version": 17, "running": True, "standby": host != "db1",
+                "in_recovery": host != "db1", "system_identifier": "7", "timeline": 1, "position": 1000,
+                "streaming": host != "db1", "message": "",
+            }  # fmt: skip
 
     @staticmethod
     def endpoints(port, **hosts):
@@ -131,8 +135,8 @@ def test_a_site_that_is_well(world):
     rows = {line.split()[0]: " ".join(line.split()[1:]) for line in lines[1:11]}
     assert rows["lb1"] == "balancer haproxy, keepalived, firewall / 30% /srv 40% 50% 90 days"
     assert rows["app1"] == "app uwsgi, socket, mount, firewall r1 UP / 30% /srv 40% 50%"
-    assert rows["db1"] == "database postgresql, firewall / 30% /srv 40% 50%"
-    assert rows["db2"] == "database in reserve, firewall / 30% /srv 40% 50%"
+    assert rows["db1"] == "database primary postgresql, firewall / 30% /srv 40% 50%"
+    assert rows["db2"] == "database replica postgresql, firewall / 30% /srv 40% 50%"
     assert "Cache ring: 10.0.0.7:11211, 10.0.0.8:11211, the same everywhere." in lines
     assert "Uploads: 0 entries to heal." in lines
     assert "A request through each balancer: lb1 200 after 9 ms, holds 10.0.0.100; lb2 200 after 9 ms." in lines
@@ -384,6 +388,45 @@ def test_what_cannot_be_read(world):
     world.answers["lb1"]["errors"] = {"servers": "no socket"}
     world.answers["lb1"]["units"]["haproxy.service"]["active"] = "failed"
     assert world.only_problem().what == "haproxy.service on lb1 is failed"
+
+
+@pytest.mark.parametrize(
+    ("host", "changes", "what", "remedy"),
+    [
+        (
+            "db2",
+            {"streaming": False},
+            "db2 receives nothing from the primary db1",
+            "rejoin_host=db2 -e rejoin_replace=true",
+        ),
+        ("db1", {"position": 300 << 20}, "db2 is 299 MB behind the primary db1", "network between them"),
+        ("db2", {"in_recovery": False}, "are primaries, each of which takes writes", "Decide whose data to keep"),
+        ("db1", {"in_recovery": True}, "There is no primary", "switchover_to="),
+        ("db1", {"message": "starting up"}, "does not say whether it is the primary: starting up", "by hand"),
+    ],
+)
+def test_replication(world, host, changes, what, remedy):
+    world.answers[host]["database"].update(changes)
+    problem = world.only_problem()
+    assert what in problem.what
+    assert remedy in problem.remedy
+
+
+def test_a_former_primary_does_not_run_and_should_not(world):
+    world.answers["db1"]["database"].update(running=False, in_recovery=None)
+    world.answers["db1"]["units"]["postgresql@17-main.service"]["active"] = "failed"
+    world.answers["db2"]["database"].update(standby=False, in_recovery=False, streaming=False, timeline=2)
+    problem = world.only_problem()
+    assert problem.what == "db1 was the primary until timeline 1 and is left as it is"
+    assert "rejoin_host=db1" in problem.remedy
+    told = world.told()
+    assert [told.row(host)["database"] for host in ("db1", "db2")] == ["former primary", "primary"]
+    assert any("inventory has db1 first" in finding.what for finding in told.findings if not finding.problem)
+
+
+def test_without_an_answer_of_all_nothing_is_said_of_replication(world):
+    world.answers = {"db2": world.answers["db2"]}
+    assert world.told().healthy
 
 
 def test_with_a_limit_the_others_are_not_asked(world):

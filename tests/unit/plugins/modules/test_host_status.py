@@ -208,7 +208,9 @@ def test_what_cannot_be_read_leaves_the_rest(monkeypatch):
 
     monkeypatch.setattr(module, "read_peers", fail)
     options = dict.fromkeys(("balancer", "application", "storage"), False)
-    found = module.gather({"site": "shop", "units": [], "mount": "", "certificates": [], "disks": ["/"], **options})
+    found = module.gather(
+        {"site": "shop", "units": [], "mount": "", "database": "", "certificates": [], "disks": ["/"], **options}
+    )
     assert found["errors"] == {"peers": "broken"}
     assert found["memory"]["total_mb"] > 0
     assert found["release"] == ""
