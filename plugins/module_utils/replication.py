@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.tiered.django.plugins.module_utils.preflight.problem import joined
+
 REJOIN = "ansible-playbook tiered.django.rejoin -e rejoin_host={host}"
 
 
@@ -33,10 +35,6 @@ def _described(host: str, state: Mapping[str, Any]) -> str:
     return f"{host} (timeline {state['timeline']}, system identifier {state['system_identifier']})"
 
 
-def _named(hosts: Sequence[str]) -> str:
-    return " and ".join(hosts) if len(hosts) < 3 else f"{', '.join(hosts[:-1])} and {hosts[-1]}"
-
-
 class _Planner:
     def __init__(self, servers: Sequence[str], states: Mapping[str, Mapping[str, Any]], leaving: Sequence[str]) -> None:
         self.servers, self.leaving = list(servers), list(leaving)
@@ -57,12 +55,11 @@ class _Planner:
             return
         primaries = [host for host, state in self.clusters.items() if state["running"] and not state["in_recovery"]]
         if len(primaries) > 1:
-            described = _named([_described(host, self.clusters[host]) for host in primaries])
+            described = joined([_described(host, self.clusters[host]) for host in primaries])
             # Which of them has the rows that matter is for a person to say.
             self.plan.problems.append(
                 f"{described} are primaries, each of which takes writes. Decide whose data to keep, stop PostgreSQL"
-                " on the"
-                f" other, and bring it back as a replica: {REJOIN.format(host='THE_OTHER')}"
+                f" on the other, and bring it back as a replica: {REJOIN.format(host='THE_OTHER')}"
             )
         elif primaries:
             self.plan.primary = primaries[0]
@@ -74,9 +71,8 @@ class _Planner:
     def _choose_first(self) -> None:
         if self.unknown:
             self.plan.problems.append(
-                f"No database was found, and {_named(self.unknown)} cannot be asked, which may have one. Bring it"
-                " back, or"
-                " take it out of database_servers where it never had any."
+                f"No database was found, and {joined(self.unknown)} cannot be asked, which may have one. Bring it"
+                " back, or take it out of database_servers where it never had any."
             )
         else:
             self.plan.primary, self.plan.fresh = self.servers[0], True
@@ -88,16 +84,16 @@ class _Planner:
         if len(formers) == 1:
             self.plan.primary = formers[0]
         elif formers:
-            described = _named([_described(host, stopped[host]) for host in formers])
+            described = joined([_described(host, stopped[host]) for host in formers])
             self.plan.problems.append(
                 f"{described} were primaries and do not run. Start PostgreSQL on the one whose data to keep, and run"
                 " this again."
             )
         else:
-            others = f" {_named(self.unknown)} cannot be asked: bring it back." if self.unknown else ""
+            others = f" {joined(self.unknown)} cannot be asked: bring it back." if self.unknown else ""
             candidate = max(self.clusters, key=lambda host: (newest, self.clusters[host]["position"]))
             self.plan.problems.append(
-                f"There is no primary: {_named(list(self.clusters))} only"
+                f"There is no primary: {joined(list(self.clusters))} only"
                 f" {'follows' if len(self.clusters) == 1 else 'follow'} one.{others} If it is lost for good, make"
                 f" {candidate}, which has most of its data, the primary:"
                 f" ansible-playbook tiered.django.switchover -e switchover_to={candidate} -e"
@@ -116,16 +112,14 @@ class _Planner:
             elif state["system_identifier"] != primary["system_identifier"]:
                 self.plan.problems.append(
                     f"{_described(host, state)} is no copy of {_described(self.plan.primary, primary)} but has data"
-                    " of its"
-                    f" own. If that is of no concern to anybody, remove it there with pg_dropcluster --stop"
+                    f" of its own. If that is of no concern to anybody, remove it there with pg_dropcluster --stop"
                     f" {state['version']} {state['name']}, and run this again."
                 )
             elif not state["running"] and not state["standby"]:
                 self.plan.held.append(host)
                 self.plan.remarks.append(
                     f"{host} was the primary until timeline {state['timeline']} and is left as it is. To bring it"
-                    " back as a"
-                    f" replica of {self.plan.primary}: {REJOIN.format(host=host)}"
+                    f" back as a replica of {self.plan.primary}: {REJOIN.format(host=host)}"
                 )
             elif state["timeline"] > primary["timeline"]:
                 self.plan.problems.append(
@@ -206,7 +200,7 @@ def switchover_problems(
             and (state["timeline"], state["position"]) > (candidate["timeline"], candidate["position"])
         ]
         return (
-            [f"{_named(better)} has more of the lost primary's data than {target}: name it instead."] if better else []
+            [f"{joined(better)} has more of the lost primary's data than {target}: name it instead."] if better else []
         )
     present = states[primary]
     problems = []
@@ -219,14 +213,12 @@ def switchover_problems(
     if behind > int(lag_mb):
         problems.append(
             f"{target} is {behind:.0f} MB behind {primary}, during which nobody could write. Wait until it has caught"
-            " up, or"
-            f" allow more with -e switchover_lag_mb={behind * 2:.0f}"
+            f" up, or allow more with -e switchover_lag_mb={behind * 2:.0f}"
         )
     if present["longest_transaction"] > int(transaction_seconds):
         problems.append(
             f"A transaction on {primary} has been open for {present['longest_transaction']} s and would be broken"
-            " off. Wait for"
-            " its end, see pg_stat_activity for whose it is, or allow it with"
+            " off. Wait for its end, see pg_stat_activity for whose it is, or allow it with"
             f" -e switchover_transaction_seconds={present['longest_transaction'] * 2}"
         )
     return problems

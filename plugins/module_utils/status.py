@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible_collections.tiered.django.plugins.module_utils import replication, wiring
-from ansible_collections.tiered.django.plugins.module_utils.preflight.problem import counted
+from ansible_collections.tiered.django.plugins.module_utils.preflight.problem import counted, joined
 
 PARTS = {
     "balancers": "balancer",
@@ -182,7 +182,7 @@ class Assessment:
                     wrong.setdefault(state, []).append(unit)
             for state, names in wrong.items():
                 self.ill.add(host)
-                listed, are = _and(names), _is(names)
+                listed, are = joined(names), _is(names)
                 if state == "missing":
                     self._add(
                         [host], f"{listed} {are} not there on {host}", "Run site.yml, which sets up what is missing"
@@ -226,7 +226,7 @@ class Assessment:
             for balancer, view in self._views(last).items():
                 if view and not any(server["state"] == "UP" for server in view.values()):
                     what = f"{balancer} has no {PARTS[tier]} server that is up, and answers with errors"
-                    self._add([balancer], what, f"Bring one of {_and(view)} back, as said below")
+                    self._add([balancer], what, f"Bring one of {joined(view)} back, as said below")
 
     def _balancers(self) -> None:
         """Compare what the balancers know of servers with the inventory, and with each other."""
@@ -249,17 +249,17 @@ class Assessment:
         known = {balancer: view[name] for balancer, view in views.items() if name in view}
         if not address and not leaving:
             self._add(
-                [name], f"{_and(known)} knows the {part} server {name}, which is not in the inventory", "Run site.yml"
+                [name], f"{joined(known)} knows the {part} server {name}, which is not in the inventory", "Run site.yml"
             )
             return
         if leaving:
             return
         if without:
-            who = "No balancer knows" if not known else f"{_and(without)} does not know"
+            who = "No balancer knows" if not known else f"{joined(without)} does not know"
             self._add([name], f"{who} the {part} server {name}", "Run site.yml")
         elsewhere = [balancer for balancer, server in known.items() if server["address"] not in ("", address)]
         if elsewhere:
-            what = f"{_and(elsewhere)} looks for the {part} server {name} at another address than {address}"
+            what = f"{joined(elsewhere)} looks for the {part} server {name} at another address than {address}"
             self._add([name], what, "Run site.yml")
         states = {balancer: server["state"] for balancer, server in known.items()}
         backend = f"{self.site.name}_{ {tier: last for last, tier in BACKENDS.items()}[tier] }"
@@ -272,10 +272,10 @@ class Assessment:
             self._add([name], f"The balancers disagree on the {part} server {name}: {said}", remedy)
         elif (state := next(iter(states.values()), "UP")) in ("DRAIN", "MAINT"):
             words = "gets no new requests" if state == "DRAIN" else "is in maintenance"
-            self._add([name], f"The {part} server {name} {words}", f"Give it back on {_and(states)}: {ready}")
+            self._add([name], f"The {part} server {name} {words}", f"Give it back on {joined(states)}: {ready}")
         elif state != "UP" and name not in self.ill:
             check = ", ".join(sorted({server["check"] for server in known.values()} - {""}))
-            what = f"The {part} server {name} is {state} for {_and(states)}{f' ({check})' if check else ''}"
+            what = f"The {part} server {name} is {state} for {joined(states)}{f' ({check})' if check else ''}"
             self._add([name], what, "See that its service answers and that the firewall lets the balancers in")
 
     def _floating(self) -> None:
@@ -286,11 +286,11 @@ class Assessment:
             address = wiring.ip_address(floating.split("/")[0])
             holders = [host for host, held in balancers.items() if address in map(wiring.ip_address, held)]
             if not holders and len(balancers) == len(self.site.tiers.get("balancers", [])):
-                remedy = f"Read journalctl -u keepalived on {_and(balancers)}"
+                remedy = f"Read journalctl -u keepalived on {joined(balancers)}"
                 self._add(balancers, f"No balancer holds the floating address {address}", remedy)
             elif len(holders) > 1:
                 remedy = "See that they can talk VRRP to each other, or restart keepalived on one of them"
-                self._add(holders, f"{_and(holders)} hold the floating address {address} at once", remedy)
+                self._add(holders, f"{joined(holders)} hold the floating address {address} at once", remedy)
 
     def _plan_of_replication(self) -> dict[str, Any]:
         """Return who is the primary of several database servers; nothing where some of them were not asked."""
@@ -320,8 +320,7 @@ class Assessment:
             if not found["streaming"]:
                 remedy = (
                     "Read the newest lines of its log in /var/log/postgresql. If it lacks what the primary has no"
-                    " longer:"
-                    f" {replication.REJOIN.format(host=host)} -e rejoin_replace=true"
+                    f" longer: {replication.REJOIN.format(host=host)} -e rejoin_replace=true"
                 )
                 self._add([host], f"{host} receives nothing from the primary {plan['primary']}", remedy)
             elif (behind := present["position"] - found["position"]) > LAG_BYTES:
@@ -335,7 +334,7 @@ class Assessment:
         for host in releases.pop("", []):
             self._add([host], f"{host} has no release", "Run site.yml")
         if len(releases) > 1:
-            said = "; ".join(f"{release} on {_and(hosts)}" for release, hosts in releases.items())
+            said = "; ".join(f"{release} on {joined(hosts)}" for release, hosts in releases.items())
             hosts = [host for hosts in releases.values() for host in hosts]
             remedy = "If no deployment is under way, run site.yml, which brings them to one release"
             self._add(hosts, f"Application servers have different releases: {said}", remedy)
@@ -347,7 +346,7 @@ class Assessment:
             if "ring" in answer and answer.get("release"):
                 rings.setdefault(tuple(answer["ring"]), []).append(host)
         if len(rings) > 1:
-            said = "; ".join(f"{', '.join(ring) or 'none'} on {_and(hosts)}" for ring, hosts in rings.items())
+            said = "; ".join(f"{', '.join(ring) or 'none'} on {joined(hosts)}" for ring, hosts in rings.items())
             hosts = [host for hosts in rings.values() for host in hosts]
             remedy = "Run site.yml: until then one server does not find what another one has cached"
             self._add(hosts, f"Application servers have different rings of caches: {said}", remedy)
@@ -373,7 +372,7 @@ class Assessment:
         missed = [brick for brick in lost if brick.rsplit(":", 1)[0] not in away]
         if missed:
             remedy = "Bring its host back, or restart glusterd there"
-            self._add(volumes, f"Uploads have no copy on {_and(missed)}, which is not connected", remedy)
+            self._add(volumes, f"Uploads have no copy on {joined(missed)}, which is not connected", remedy)
         if split := max(volume["split"] for volume in volumes.values()):
             remedy = f"Decide for each which copy is right: gluster volume heal {self.site.name} info split-brain"
             self._add(volumes, f"Copies of {counted(split, 'upload')} contradict each other", remedy)
@@ -419,7 +418,7 @@ class Assessment:
                 remedy = "Run site.yml, which renews the site's own" + (
                     ", or put a new one where site_certificate says" * own
                 )
-                self._add(hosts, f"The certificate {path} on {_and(hosts)} {when}", remedy)
+                self._add(hosts, f"The certificate {path} on {joined(hosts)} {when}", remedy)
 
     def _clocks(self) -> None:
         for host, answer in self.answers.items():
@@ -432,14 +431,14 @@ class Assessment:
     def _drift(self) -> None:
         never = [h for h, a in self.answers.items() if h in self.site.peers and a.get("peers", {}) is None]
         if never:
-            self._add(never, f"{_and(never)} {_is(never)} in the inventory but not set up yet", "Run site.yml")
+            self._add(never, f"{joined(never)} {_is(never)} in the inventory but not set up yet", "Run site.yml")
         other = [
             host
             for host, answer in self.answers.items()
             if host in self.site.peers and answer.get("peers") is not None and answer["peers"] != self.site.peers[host]
         ]
         if other:
-            what = f"{_and(other)} {_is(other, 'was', 'were')} set up with other peers than the inventory names now"
+            what = f"{joined(other)} {_is(other, 'was', 'were')} set up with other peers than the inventory names now"
             self._add(other, what, "Run site.yml")
 
     def _unreadable(self) -> None:
@@ -607,12 +606,6 @@ class Assessment:
         if said:
             lines.append(f"A request through each balancer: {'; '.join(said)}.")
         return [*lines, ""] if lines else []
-
-
-def _and(names: Iterable[str]) -> str:
-    """Join names as one says them."""
-    names = list(names)
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "nobody"
 
 
 def _is(names: Iterable[str], one: str = "is", several: str = "are") -> str:

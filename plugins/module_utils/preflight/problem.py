@@ -43,6 +43,12 @@ def listed(names: Iterable[str], limit: int = 8) -> str:
     return f"{', '.join(names[:limit])} and {len(names) - limit} more"
 
 
+def joined(names: Iterable[str]) -> str:
+    """Join names as one says them."""
+    names = list(names)
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "nobody"
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun, in the singular or plural."""
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
